@@ -1,0 +1,25 @@
+"""What can go wrong, each by its own name, so that a caller can catch exactly that."""
+
+
+class HnetError(Exception):
+    """Base of every error that hnetlib raises on purpose."""
+
+
+class SizeError(HnetError, ValueError):
+    """A tensor, an embedding or a network has another size than its partner needs."""
+
+
+class UnknownTaskError(HnetError, LookupError):
+    """A task was named that has not been learned (or not been added) yet."""
+
+
+class DivergedError(HnetError, ArithmeticError):
+    """The loss became NaN or infinite; nothing was saved of the step that did it."""
+
+
+class DataError(HnetError, RuntimeError):
+    """A data set is missing, half there, corrupt, or cannot be downloaded."""
+
+
+class UnknownDatasetError(DataError, ValueError):
+    """No data set has this name."""

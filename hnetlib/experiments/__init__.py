@@ -1,0 +1,1 @@
+"""The paper's experiments, and the records that they leave under data/results/."""

@@ -1,0 +1,85 @@
+"""The T x T accuracy matrix and what follows from it; tasks count from 0."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from hnetlib.learner import Learner
+from hnetlib.tasks import Task
+
+Matrix = Float[Tensor, "tasks tasks"]
+EVALUATION_BATCH = 2000  # test samples at a time
+
+
+@torch.no_grad()
+def outputs_and_labels(learner: Learner, task: Task, index: int) -> tuple[Tensor, Tensor]:
+    """The learner's outputs on the test half of a task, the task given, beside the true answers."""
+    batches = task.test.x.split(EVALUATION_BATCH)
+    return torch.cat([learner.predict(task.transform(x), index) for x in batches]), task.test.y
+
+
+def accuracy(learner: Learner, task: Task, index: int) -> float:
+    """Test accuracy on a task in percent."""
+    outputs, labels = outputs_and_labels(learner, task, index)
+    return (outputs.argmax(dim=1) == labels).double().mean().item() * 100
+
+
+def mean_squared_error(learner: Learner, task: Task, index: int) -> float:
+    """Test error on a regression task, in the units of y squared."""
+    return F.mse_loss(*outputs_and_labels(learner, task, index)).item()
+
+
+def learn_all(
+    learner: Learner,
+    tasks: Sequence[Task],
+    measure: Callable[[Learner, Task, int], float] = accuracy,
+) -> Matrix:
+    """Learn the tasks in order. Row i of the result is measured after task i, column j on task j; NaN for j > i."""
+    matrix = torch.full((len(tasks), len(tasks)), torch.nan, dtype=torch.float64)
+    for i, task in enumerate(tasks):
+        learner.learn(task)
+        for j in range(i + 1):
+            matrix[i, j] = measure(learner, tasks[j], j)
+    return matrix
+
+
+def during(matrix: Matrix) -> float:
+    """Mean over tasks of the accuracy right after learning each (the paper's "during")."""
+    return matrix.diagonal().mean().item()
+
+
+def final(matrix: Matrix) -> float:
+    """Mean over tasks of the accuracy after learning all of them (the paper's "final")."""
+    return matrix[-1].mean().item()
+
+
+def forgetting(matrix: Matrix) -> float:
+    """Mean over all tasks but the last of (best accuracy before the end - final accuracy) [chaudhry2018].
+
+    0 for a single task; negative where the last task improved earlier ones.
+    """
+    if len(matrix) == 1:
+        return 0.0
+    best = matrix[:-1, :-1].nan_to_num(-torch.inf).amax(dim=0)
+    return (best - matrix[-1, :-1]).mean().item()
+
+
+def backward_transfer(matrix: Matrix) -> float:
+    """Mean over all tasks but the last of (final accuracy - accuracy right after learning) [lopezpaz2017]."""
+    if len(matrix) == 1:
+        return 0.0
+    return (matrix[-1] - matrix.diagonal())[:-1].mean().item()
+
+
+def forward_transfer(matrix: Matrix, from_scratch: Float[Tensor, " tasks"]) -> float:
+    """Mean over all tasks but the first of (accuracy right after learning - accuracy of a network of its own).
+
+    Args:
+        from_scratch: accuracy on each task of a network that was trained on this task alone.
+    """
+    if len(matrix) == 1:
+        return 0.0
+    return (matrix.diagonal() - from_scratch)[1:].mean().item()

@@ -1,0 +1,94 @@
+"""One style and one palette for every figure of the book."""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hnetlib.tasks import Task
+
+# Methods keep their colour throughout the book; all pairs differ for colour-blind readers, too.
+PALETTE = {
+    "hnet": "#C1272D",
+    "fine-tuning": "#6B7280",
+    "SI": "#0072B2",
+    "EWC": "#E69F00",
+    "DGR": "#009E73",
+    "during": "#7B4FA3",
+}
+TASK_COLORS = ["#1F4E79", "#2E9C8E", "#B8731A"]  # for pictures in which a task, not a method, has a colour
+STYLE = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10.5,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#4B5563",
+    "axes.labelcolor": "#1F2937",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E5E7EB",
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "image.cmap": "BuPu",
+    "svg.hashsalt": "hnetlib",  # the same picture is the same file
+}
+
+
+def use_style() -> None:
+    """Set the book's style; in a notebook also draw figures as SVG, crisp at any size."""
+    mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:  # not in a notebook
+        return
+    set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def panels(count: int, width: float = 8.5, height: float = 2.9, **options) -> tuple[Figure, list[Axes]]:
+    """A row of `count` axes; `options` go to `plt.subplots`."""
+    figure, axes = plt.subplots(1, count, figsize=(width, height), squeeze=False, **options)
+    return figure, list(axes[0])
+
+
+def regression(ax: Axes, tasks: Sequence[Task], predict: Callable[[Tensor, int], Tensor], title: str) -> None:
+    """Fig. 2: dashed the true functions, dots what the model predicts for each task."""
+    for t, (task, color) in enumerate(zip(tasks, TASK_COLORS, strict=False)):
+        x, y = task.test.x, task.test.y
+        ax.plot(x, y, "--", color="#4B5563", linewidth=1.2, label="truth" if t == 0 else None)
+        ax.plot(x[::8], predict(x[::8], t).detach(), "o", color=color, markersize=3.5, label=task.name)
+    ax.set(title=title, xlabel="x", ylim=(-1.75, 1.75))
+
+
+def accuracy_matrix(ax: Axes, matrix: Float[Tensor, "tasks tasks"], title: str, low: float = 0) -> None:
+    """Row: after which task; column: accuracy on which task, in percent; tasks from 1."""
+    image = ax.imshow(matrix, vmin=low, vmax=100)
+    threshold = (low + 100) / 2
+    for i in range(len(matrix)):
+        for j in range(i + 1):
+            value = matrix[i, j].item()
+            color = "white" if value > threshold else "#1F2937"
+            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=color)
+    ticks, labels = range(len(matrix)), [str(t + 1) for t in range(len(matrix))]
+    ax.set(title=title, xlabel="accuracy on task", ylabel="after learning task")
+    ax.set_xticks(ticks, labels)
+    ax.set_yticks(ticks, labels)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="%").outline.set_visible(False)
+
+
+def first_task(ax: Axes, curves: dict[str, Float[Tensor, "tasks tasks"]]) -> None:
+    """Accuracy on the first task as more tasks are learned, a line a method; keys with a palette colour get it."""
+    for name, matrix in curves.items():
+        steps = torch.arange(1, len(matrix) + 1)
+        ax.plot(steps, matrix[:, 0], "o-", markersize=4, label=name, color=PALETTE.get(name))
+    ax.set(xlabel="tasks learned so far", ylabel="accuracy on the first task (%)", ylim=(0, 103))

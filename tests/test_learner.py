@@ -1,0 +1,203 @@
+"""Learning: the method works, breaks when broken, and fails with a clear word."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn, optim
+
+from hnetlib import metrics
+from hnetlib.baselines import FineTuning
+from hnetlib.data import load_images
+from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
+from hnetlib.hypernet import HyperNetwork
+from hnetlib.learner import HyperNetLearner, Training, minibatches
+from hnetlib.networks import MLP
+from hnetlib.regularizer import OutputRegularizer, SampledRegularizer, adam_candidate
+from hnetlib.target import TargetNetwork
+from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split
+
+QUICK = Training(iterations=150, batch_size=32, learning_rate=0.003)
+
+
+def learner(num_tasks: int = 3, training: Training = QUICK, **options) -> HyperNetLearner:
+    torch.manual_seed(0)
+    target = TargetNetwork(MLP([64, 40, Scenario.CL1.num_outputs(num_tasks, 10)]))
+    hnet = HyperNetwork(target.num_weights, 8, (16,), chunk_size=1500, chunk_dim=8)
+    return HyperNetLearner(target, hnet, training, **options)
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    return permuted(load_images("digits"), 3)
+
+
+def test_the_regularizer_keeps_what_fine_tuning_forgets(tasks: list[Task]) -> None:
+    protected = metrics.learn_all(learner(beta=0.05), tasks)
+    unprotected = metrics.learn_all(learner(beta=0), tasks)
+    assert metrics.during(protected) > 85
+    assert metrics.forgetting(protected) < 3
+    assert metrics.forgetting(unprotected) > 30
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lookahead": False},
+        {"regularizer": OutputRegularizer},
+        {"regularizer": partial(SampledRegularizer, num_samples=1)},
+        {"move_embeddings": True},
+    ],
+    ids=["no lookahead", "direct", "sampled", "moving embeddings"],
+)
+def test_every_variant_remembers(tasks: list[Task], options: dict) -> None:
+    matrix = metrics.learn_all(learner(beta=0.05, **options), tasks)
+    assert metrics.during(matrix) > 85 and metrics.forgetting(matrix) < 4
+
+
+def test_direct_and_factored_learn_the_same_network(tasks: list[Task]) -> None:
+    short = Training(20, 32, 0.003)
+    hnets = []
+    for options in ({}, {"regularizer": OutputRegularizer}):
+        one = learner(training=short, **options)
+        for task in tasks[:2]:
+            one.learn(task)
+        hnets.append(one.hnet)
+    for p, q in zip(hnets[0].parameters(), hnets[1].parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
+
+
+def test_earlier_embeddings_move_only_when_told_to(tasks: list[Task]) -> None:
+    for move in (False, True):
+        one = learner(move_embeddings=move)
+        one.learn(tasks[0])
+        before = one.hnet.embedding(0).detach().clone()
+        one.learn(tasks[1])
+        assert torch.equal(one.hnet.embedding(0), before) is not move
+
+
+def test_a_step_is_two_gradients_and_one_adam_step(tasks: list[Task]) -> None:
+    """One iteration of `learn`, written out again from Eq. 2 with the direct regularizer."""
+    one = learner(training=Training(1, 32, 0.01), beta=0.3)
+    one.learn(tasks[0])
+    hnet = HyperNetwork(one.hnet.num_weights, 8, (16,), 1500, 8)
+    hnet.add_task()
+    hnet.load_state_dict(one.hnet.state_dict())
+    targets = hnet(hnet.embedding(0)).detach()
+    torch.manual_seed(7)
+    one.learn(tasks[1])
+    torch.manual_seed(7)
+    hnet.add_task()
+
+    x, y = next(minibatches(tasks[1], one.training))
+    optimizer = optim.Adam([*hnet.theta().values(), hnet.embedding(1)], lr=0.01)
+    nn.functional.cross_entropy(one.target(hnet(hnet.embedding(1)), x, tasks[1].head), y).backward()
+    start = [p.detach().clone() for p in hnet.theta().values()]
+    delta = adam_candidate(optimizer)[:-1]
+    with torch.no_grad():
+        [p.add_(d) for p, d in zip(hnet.theta().values(), delta, strict=True)]
+    (0.3 * (hnet(hnet.embedding(0)) - targets).square().sum()).backward()
+    with torch.no_grad():
+        [p.copy_(s) for p, s in zip(hnet.theta().values(), start, strict=True)]
+    hnet.embedding(0).grad = None
+    optimizer.step()
+    for p, q in zip(one.hnet.parameters(), hnet.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_result(tasks: list[Task]) -> None:
+    short = Training(30, 32, 0.003)
+    runs = [metrics.learn_all(learner(training=short), tasks[:2]) for _ in range(2)]
+    assert torch.equal(runs[0].nan_to_num(-1), runs[1].nan_to_num(-1))
+
+
+def test_the_toy_regression_of_fig_2_in_short() -> None:
+    torch.manual_seed(1)
+    target = TargetNetwork(MLP([1, 10, 10, 1], nn.Sigmoid))
+    errors = {}
+    for beta in (0.005, 0.0):
+        hnet = HyperNetwork(target.num_weights, 2, (10, 10), activation=nn.Sigmoid)
+        one = HyperNetLearner(target, hnet, Training(1500, 32, 0.01), beta)
+        errors[beta] = metrics.learn_all(one, polynomials()[:2], metrics.mean_squared_error)
+    assert errors[0.005][-1, 0] < 0.05
+    assert errors[0.0][-1, 0] > 10 * errors[0.005][-1, 0]
+
+
+def test_one_head_serves_all_tasks_in_cl2() -> None:
+    digits = load_images("digits")
+    torch.manual_seed(0)
+    target = TargetNetwork(MLP([64, 20, Scenario.CL2.num_outputs(5, 2)]))
+    one = HyperNetLearner(target, HyperNetwork(target.num_weights, 8, (16,)), QUICK, beta=0.05)
+    matrix = metrics.learn_all(one, split(digits, scenario=Scenario.CL2)[:2])
+    assert one.predict(torch.rand(3, 64), task=1).shape == (3, 2)
+    assert metrics.final(matrix) > 90
+
+
+def test_batch_norm_statistics_are_kept_for_each_task() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    target = TargetNetwork(module)
+    one = HyperNetLearner(target, HyperNetwork(target.num_weights, 2), Training(20, 32, 0.01))
+    first, second, _ = polynomials()
+    one.learn(first)
+    before = one.predict(first.test.x, 0)
+    kept = {name: b.clone() for name, b in one.buffers[0].items()}
+    one.learn(second)
+    assert all(torch.equal(one.buffers[0][name], b) for name, b in kept.items())
+    assert not torch.equal(one.buffers[0]["1.running_mean"], one.buffers[1]["1.running_mean"])
+    assert one.predict(first.test.x, 0).shape == before.shape
+
+
+def test_minibatches_pass_over_everything_once_before_repeating() -> None:
+    y = torch.arange(10)
+    task = Task("count", Split(y[:, None], y), Split(y[:, None], y))
+    batches = minibatches(task, Training(batch_size=5, seed=1))
+    passes = [torch.cat([next(batches)[1], next(batches)[1]]) for _ in range(2)]
+    assert passes[0].sort().values.tolist() == passes[1].sort().values.tolist() == list(range(10))
+    assert passes[0].tolist() != passes[1].tolist()
+    x, y = next(minibatches(task, Training(batch_size=99)))
+    assert len(y) == 10, "a task smaller than a batch is one batch"
+
+
+def test_sizes_that_do_not_fit_are_refused_with_both_numbers() -> None:
+    target = TargetNetwork(MLP([4, 5, 2]))
+    with pytest.raises(SizeError, match="generates 36 weights, but the target network needs 37"):
+        HyperNetLearner(target, HyperNetwork(36, 2))
+
+
+@pytest.mark.parametrize("task", [None, 1, -1])
+def test_predicting_an_unknown_task_is_refused(tasks: list[Task], task: int | None) -> None:
+    short = Training(1, 32)
+    for one in (learner(training=short), FineTuning(MLP([64, 30]), short)):
+        one.learn(tasks[0])
+        with pytest.raises(UnknownTaskError, match=r"Give `task`|never learned"):
+            one.predict(torch.rand(2, 64), task)
+
+
+def broken(task: Task) -> Task:
+    return Task("broken", Split(task.train.x.float() * torch.nan, task.train.y), task.test, task.head)
+
+
+def test_nan_in_the_loss_is_named_and_what_was_learned_is_kept(tasks: list[Task]) -> None:
+    one = learner()
+    one.learn(tasks[0])
+    before = [p.detach().clone() for p in one.hnet.parameters()]
+    accuracy = metrics.accuracy(one, tasks[0], 0)
+    with pytest.raises(DivergedError, match="loss on 'broken' was nan after 100 steps.*learning rate"):
+        one.learn(broken(tasks[1]))
+    assert one.hnet.num_tasks == 1
+    for p, q in zip(one.hnet.parameters(), before, strict=True):
+        assert torch.equal(p, q)
+    assert metrics.accuracy(one, tasks[0], 0) == accuracy
+    one.learn(tasks[1])
+    assert metrics.accuracy(one, tasks[1], 1) > 80
+
+
+def test_fine_tuning_learns_and_forgets(tasks: list[Task]) -> None:
+    torch.manual_seed(0)
+    one = FineTuning(MLP([64, 40, 10]), QUICK)
+    shared = [Task(t.name, t.train, t.test, slice(0, 10), t.transform) for t in tasks]
+    matrix = metrics.learn_all(one, shared)
+    assert metrics.during(matrix) > 85 and metrics.forgetting(matrix) > 20
+    with pytest.raises(DivergedError):
+        one.learn(broken(shared[1]))

@@ -1,0 +1,137 @@
+"""Eq. 2 in every variant against brute force, and the lookahead against Adam itself."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn, optim
+
+from hnetlib.hypernet import HyperNetwork
+from hnetlib.regularizer import FactoredRegularizer, OutputRegularizer, SampledRegularizer, adam_candidate
+
+# num_weights, chunk_size, hidden sizes, earlier tasks
+SIZES = st.tuples(st.integers(1, 40), st.integers(1, 45), st.lists(st.integers(1, 6), max_size=2), st.integers(1, 4))
+Make = Callable[[HyperNetwork, float], OutputRegularizer]
+EXACT: dict[str, Make] = {
+    "direct": OutputRegularizer,
+    "factored": FactoredRegularizer,
+    "sampled, all tasks": partial(SampledRegularizer, num_samples=99),
+}
+
+
+def moved(sizes: tuple[int, int, list[int], int], make: Make) -> tuple[HyperNetwork, OutputRegularizer, HyperNetwork]:
+    """A hypernetwork that has moved away from its snapshot, its regularizer, and the hypernetwork as it was."""
+    num_weights, chunk_size, hidden, tasks = sizes
+    hnet = HyperNetwork(num_weights, 3, hidden, chunk_size, chunk_dim=2, activation=nn.Tanh).double()
+    old = HyperNetwork(num_weights, 3, hidden, chunk_size, chunk_dim=2, activation=nn.Tanh).double()
+    for _ in range(tasks):
+        hnet.add_task(), old.add_task()
+    old.load_state_dict(hnet.state_dict())
+    regularizer = make(hnet, 0.3)
+    with torch.no_grad():
+        for p in hnet.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    hnet.add_task()  # the task being learned: no business of the penalty
+    return hnet, regularizer, old
+
+
+def brute_force(hnet: HyperNetwork, old: HyperNetwork, delta: list[torch.Tensor]) -> torch.Tensor:
+    """Eq. 2's second term, a weight and a task at a time, with Θ_h + ΔΘ_h written into the hypernetwork."""
+    with torch.no_grad():
+        for p, d in zip(hnet.theta().values(), delta, strict=True):
+            p.add_(d)
+    total = sum((old(old.embedding(t)) - hnet(hnet.embedding(t))).pow(2).sum() for t in range(old.num_tasks))
+    return 0.3 * torch.as_tensor(total) / old.num_tasks
+
+
+def gradients(hnet: HyperNetwork) -> list[torch.Tensor]:
+    return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in hnet.parameters()]
+
+
+@pytest.mark.parametrize("lookahead", [False, True])
+@pytest.mark.parametrize("name", EXACT)
+@given(sizes=SIZES)
+@settings(max_examples=25, deadline=None)
+def test_value_and_gradient_agree_with_brute_force(
+    name: str, lookahead: bool, sizes: tuple[int, int, list[int], int]
+) -> None:
+    """Gradients of all parameters: Θ_h, and the earlier embeddings, which may move (Appendix C)."""
+    hnet, regularizer, old = moved(sizes, EXACT[name])
+    delta = [0.05 * torch.randn_like(p) if lookahead else torch.zeros_like(p) for p in hnet.theta().values()]
+    ahead = {name: p + d for (name, p), d in zip(hnet.theta().items(), delta, strict=True)}
+    penalty = regularizer(ahead if lookahead else None)
+    penalty.backward()
+    ours = gradients(hnet)
+    hnet.zero_grad()
+    expected = brute_force(hnet, old, delta)
+    expected.backward()
+    torch.testing.assert_close(penalty, expected, rtol=1e-9, atol=1e-12)
+    for gradient, wanted in zip(ours, gradients(hnet), strict=True):
+        torch.testing.assert_close(gradient, wanted, rtol=1e-5, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_nothing_is_paid_where_nothing_moved(name: str) -> None:
+    hnet = HyperNetwork(30, 3, (5,), 7, 2)
+    hnet.add_task(), hnet.add_task()
+    assert EXACT[name](hnet, 0.5)().item() == 0
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_float32_is_accurate_to_1e_5(name: str) -> None:
+    torch.manual_seed(0)
+    hnet, regularizer, old = moved((5000, 701, [20], 3), EXACT[name])
+    wanted = brute_force(hnet, old, [torch.zeros_like(p) for p in hnet.theta().values()])
+    wanted.backward()
+    expected = gradients(hnet)
+    single = HyperNetwork(5000, 3, [20], 701, 2, nn.Tanh)
+    for _ in range(3):
+        single.add_task()
+    single.load_state_dict(old.state_dict())
+    regularizer = EXACT[name](single, 0.3)
+    single.add_task()
+    single.load_state_dict(hnet.state_dict())
+    penalty = regularizer()
+    penalty.backward()
+    assert penalty.item() == pytest.approx(wanted.item(), rel=1e-5)
+    for gradient, exact in zip(gradients(single), expected, strict=True):
+        scale = exact.abs().max().item()
+        torch.testing.assert_close(gradient.double(), exact, rtol=0, atol=1e-5 * scale + 1e-12)
+
+
+def test_the_random_subset_is_unbiased_and_really_a_subset() -> None:
+    torch.manual_seed(0)
+    hnet, regularizer, _ = moved((40, 11, [5], 4), partial(SampledRegularizer, num_samples=2))
+    assert isinstance(regularizer, SampledRegularizer)
+    draws = torch.stack([regularizer() for _ in range(4000)]).detach()
+    regularizer.num_samples = 4
+    exact = regularizer().item()
+    assert len(draws.unique()) > 2
+    assert draws.mean().item() == pytest.approx(exact, abs=5 * draws.std().item() / 4000**0.5)
+
+
+def test_the_snapshot_does_not_follow_the_hypernetwork() -> None:
+    hnet, regularizer, old = moved((20, 6, [4], 2), OutputRegularizer)
+    for name, p in old.theta().items():
+        assert torch.equal(regularizer.snapshot[name], p)
+        assert not torch.equal(regularizer.snapshot[name], hnet.theta()[name])
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_candidate_is_the_step_that_adam_then_takes(fused: bool) -> None:
+    torch.manual_seed(0)
+    parameters = [nn.Parameter(torch.randn(5, 3)), nn.Parameter(torch.randn(4))]
+    optimizer = optim.Adam(parameters, lr=0.03, betas=(0.8, 0.95), fused=fused)
+    for _ in range(4):
+        for p in parameters:
+            p.grad = torch.randn_like(p)
+        before = [p.detach().clone() for p in parameters]
+        candidate = adam_candidate(optimizer)
+        for p, b in zip(parameters, before, strict=True):
+            assert torch.equal(p, b), "a candidate step must not be taken"
+        optimizer.step()
+        for p, b, c in zip(parameters, before, candidate, strict=True):
+            torch.testing.assert_close(p.detach() - b, c, rtol=1e-4, atol=1e-6)

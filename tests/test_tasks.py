@@ -1,0 +1,75 @@
+"""Sequences of tasks: what the learner sees of the data."""
+
+import pytest
+import torch
+
+from hnetlib.data import load_images
+from hnetlib.errors import SizeError
+from hnetlib.tasks import POLYNOMIALS, Scenario, permuted, polynomials, split
+
+DIGITS = load_images("digits")
+
+
+def test_heads_of_the_three_scenarios() -> None:
+    assert [s.num_outputs(5, 2) for s in Scenario] == [10, 2, 10]
+    assert [s.head(3, 2) for s in Scenario] == [slice(6, 8), slice(0, 2), slice(6, 8)]
+
+
+def test_polynomials_are_those_of_equations_7_to_9() -> None:
+    at = torch.tensor([[-3.0], [0.5], [2.5]])
+    expected = torch.tensor([[0.0], [-0.5], [-0.125]])
+    for (g, _), x, y in zip(POLYNOMIALS, at, expected, strict=True):
+        torch.testing.assert_close(g(x), y)
+    for task, (g, (low, high)) in zip(polynomials(seed=3), POLYNOMIALS, strict=True):
+        assert len(task.train) == 100
+        assert low <= task.train.x.min() and task.train.x.max() <= high
+        residual = (task.train.y - g(task.train.x)).std().item()
+        assert residual == pytest.approx(0.05, rel=0.3)
+        assert torch.equal(task.test.y, g(task.test.x))
+
+
+def test_polynomials_depend_on_the_seed_alone() -> None:
+    assert torch.equal(polynomials(1)[2].train.x, polynomials(1)[2].train.x)
+    assert not torch.equal(polynomials(1)[2].train.x, polynomials(2)[2].train.x)
+
+
+def test_permuted_tasks_hold_the_same_pixels_in_another_order() -> None:
+    tasks = permuted(DIGITS, 3, padding=1)
+    raw = DIGITS.test_images[:20]
+    seen = [task.transform(task.test.x[:20]) for task in tasks]
+    assert seen[0].shape == (20, 100)
+    inner = seen[0].view(20, 10, 10)[:, 1:-1, 1:-1]
+    torch.testing.assert_close(inner, raw.float() / 255)
+    for other in seen[1:]:
+        assert not torch.equal(other, seen[0])
+        assert torch.equal(other.sort(dim=1).values, seen[0].sort(dim=1).values)
+    assert not torch.equal(seen[1], seen[2])
+
+
+def test_a_permutation_is_the_same_for_training_and_test_and_for_the_same_seed() -> None:
+    first, again = permuted(DIGITS, 2, seed=5)[1], permuted(DIGITS, 2, seed=5)[1]
+    assert torch.equal(first.transform(first.train.x[:5]), again.transform(again.train.x[:5]))
+    other = permuted(DIGITS, 2, seed=6)[1]
+    assert not torch.equal(first.transform(first.train.x[:5]), other.transform(other.train.x[:5]))
+
+
+def test_permuted_tasks_share_their_images() -> None:
+    first, second = permuted(DIGITS, 2)
+    assert first.train.x.data_ptr() == second.train.x.data_ptr()
+
+
+def test_split_deals_out_every_image_once_with_labels_from_0() -> None:
+    tasks = split(DIGITS)
+    assert [t.head for t in tasks] == [slice(i, i + 2) for i in range(0, 10, 2)]
+    assert sum(len(t.train) for t in tasks) == len(DIGITS.train_labels)
+    assert sum(len(t.test) for t in tasks) == len(DIGITS.test_labels)
+    for t, task in enumerate(tasks):
+        assert task.train.y.unique().tolist() == [0, 1]
+        ones = DIGITS.train_images[DIGITS.train_labels == 2 * t + 1]
+        assert torch.equal(task.train.x[task.train.y == 1], ones)
+        assert task.transform(task.train.x).max() <= 1
+
+
+def test_split_refuses_what_cannot_be_dealt_out() -> None:
+    with pytest.raises(SizeError, match="10 classes of digits cannot be split into tasks of 3"):
+        split(DIGITS, classes=3)
