@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPException
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -133,26 +132,28 @@ def fetch(path: Path, official: str) -> None:
     """Download the official files, check them, and put their tensors at `path`: all of it, or nothing."""
     name = path.stem
     instead = (
-        f"Otherwise copy {path.name}, made by load_images({name!r}) on another machine, to {path} "
+        f"copy {path.name}, made by load_images({name!r}) on another machine, to {path} "
         "(HNETLIB_DATA sets the folder); 'digits' needs no download."
     )
     try:
-        from torchvision import datasets
+        import torchvision
     except ImportError as error:
-        raise DataError(f"Fetching {name} takes torchvision: pip install 'hnetlib[data]'. {instead}") from error
+        raise DataError(
+            f"Fetching {name} takes torchvision: pip install 'hnetlib[data]'. Without it: {instead}"
+        ) from error
     with scratch_folder(path) as scratch, patience(SILENCE):
         try:
-            dataset = getattr(datasets, official)
+            dataset = getattr(torchvision.datasets, official)
             halves = dataset(scratch, train=True, download=True), dataset(scratch, train=False)
             tensors = dict(zip(KEYS, as_tensors(halves[0]) + as_tensors(halves[1]), strict=True))
-            note = f"the official files, downloaded and verified by torchvision {version('torchvision')}"
+            note = f"the official files, downloaded and verified by torchvision {torchvision.__version__}"
             # Not save_file, whose files only their owner can read: a cache may be shared.
             (scratch / path.name).write_bytes(save(tensors, {"sha256": digest(tensors), "note": note}))
             (scratch / path.name).replace(path)
         except (OSError, RuntimeError, HTTPException) as error:
             why = " ".join(str(error).split()) or type(error).__name__
             raise DataError(
-                f"{name} is not in {path.parent} and cannot be fetched ({why}). Try again with a network. {instead}"
+                f"{name} is missing from {path.parent} and could not be fetched ({why}). Without a network: {instead}"
             ) from None
 
 
@@ -171,7 +172,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(
             f"{path.name} cannot be stored in {path.parent} ({error.strerror or error}): "
-            "set HNETLIB_DATA to a folder that can be written; 'digits' needs none."
+            "HNETLIB_DATA must name a folder that can be written; 'digits' needs none."
         ) from None
     with scratch as folder:
         yield Path(folder)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, optim
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork

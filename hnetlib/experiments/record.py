@@ -48,9 +48,9 @@ def derived(matrix: Tensor) -> dict[str, float]:
     return {measure.__name__: round(measure(matrix), 4) for measure in names}
 
 
-def rows(matrix: Tensor) -> list[list[float | None]]:
+def rows(matrix: Tensor, digits: int = 4) -> list[list[float | None]]:
     """A matrix as JSON: lists, with null where nothing was measured."""
-    return [[None if value != value else round(value, 4) for value in row] for row in matrix.tolist()]
+    return [[None if value != value else round(value, digits) for value in row] for row in matrix.tolist()]
 
 
 def as_matrix(record: Mapping[str, Any]) -> Tensor:
@@ -70,6 +70,12 @@ def write(record: Mapping[str, Any], folder: Path = RESULTS) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def paper(experiment: str, metric: str = "final") -> list[dict[str, Any]]:
+    """What the paper says of an experiment: rows with value, sem, n and where, from data/paper/targets.json."""
+    published = json.loads((REPOSITORY / "data" / "paper" / "targets.json").read_text(encoding="utf-8"))["rows"]
+    return [row for row in published if row["id"] == experiment and row.get("metric", "final") == metric]
 
 
 def read(experiment: str, seed: int | None = None, folder: Path = RESULTS) -> list[dict[str, Any]]:
