@@ -1,5 +1,6 @@
 """The task-conditioned hypernetwork: task embedding (+ chunk embedding) -> all weights of the target (Sect. 2)."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from math import ceil
 
@@ -26,7 +27,7 @@ class Body(nn.Module):
         self.chunk_embeddings = nn.Parameter(torch.randn(num_chunks, chunk_dim))
         sizes = [task_dim + chunk_dim, *hidden]
         self.layers = nn.Sequential()
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(sizes):
             self.layers.extend([nn.Linear(inputs, outputs), activation()])
         self.num_features = sizes[-1]
 

@@ -1,5 +1,6 @@
 """Target networks: plain modules that know nothing of hypernetworks."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from torch import nn
@@ -17,7 +18,7 @@ class MLP(nn.Sequential):
 
     def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU):
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), activation()]
         super().__init__(*layers[:-1])
         xavier_(self)

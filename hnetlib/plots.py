@@ -68,15 +68,17 @@ def regression(ax: Axes, tasks: Sequence[Task], predict: Callable[[Tensor, int],
     ax.set(title=title, xlabel="x", ylim=(-1.75, 1.75))
 
 
-def accuracy_matrix(ax: Axes, matrix: Float[Tensor, "tasks tasks"], title: str, low: float = 0) -> None:
-    """Row: after which task; column: accuracy on which task, in percent; tasks from 1."""
+def accuracy_matrix(
+    ax: Axes, matrix: Float[Tensor, "tasks tasks"], title: str, low: float = 0, digits: int = 0
+) -> None:
+    """Row: after which task; column: accuracy on which task, in percent; tasks from 1. Colours start at `low`."""
     image = ax.imshow(matrix, vmin=low, vmax=100)
     threshold = (low + 100) / 2
     for i in range(len(matrix)):
         for j in range(i + 1):
             value = matrix[i, j].item()
             color = "white" if value > threshold else "#1F2937"
-            ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color=color)
+            ax.text(j, i, f"{value:.{digits}f}", ha="center", va="center", fontsize=7.5, color=color)
     ticks, labels = range(len(matrix)), [str(t + 1) for t in range(len(matrix))]
     ax.set(title=title, xlabel="accuracy on task", ylabel="after learning task")
     ax.set_xticks(ticks, labels)

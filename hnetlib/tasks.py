@@ -88,12 +88,14 @@ def polynomials(seed: int = 0, num_samples: int = 100, sigma: float = 0.05) -> l
 # -- images -------------------------------------------------------------------------------------------------------
 
 
-def scale_pixels(x: UInt8[Tensor, "batch *pixels"]) -> Float[Tensor, "batch *pixels"]:
+def scale_pixels(x: UInt8[Tensor, " batch *pixels"]) -> Float[Tensor, " batch *pixels"]:
     """Bytes to [0, 1]."""
     return x.float() / 255
 
 
-def permute_pixels(x: UInt8[Tensor, "batch *pixels"], order: Int64[Tensor, " inputs"]) -> Float[Tensor, "batch inputs"]:
+def permute_pixels(
+    x: UInt8[Tensor, " batch *pixels"], order: Int64[Tensor, " inputs"]
+) -> Float[Tensor, "batch inputs"]:
     """Flatten, reorder, scale to [0, 1]."""
     return scale_pixels(x.flatten(1)[:, order])
 
