@@ -1,4 +1,4 @@
-"""Fig. 2, regularized: three polynomials in sequence: `python -m hnetlib.experiments.toy_regression --seeds 20`."""
+"""Fig. 2a, three polynomials in sequence: `python -m hnetlib.experiments.toy_regression --seeds 20`."""
 
 import argparse
 import time
@@ -50,7 +50,7 @@ def run(config: Config) -> dict[str, Any]:
     origin, start = record.provenance(), time.perf_counter()
     matrix = learn_all(build(config), polynomials(config.seed), mean_squared_error)
     return {
-        "experiment": "fig2",
+        "experiment": "fig2" if config.beta == Config.beta else f"fig2-beta-{config.beta:g}",
         "seed": config.seed,
         "tier": "paper",
         "config": asdict(config),
@@ -63,5 +63,8 @@ def run(config: Config) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="run the seeds 0, 1, ... up to this many")
-    for seed in trange(parser.parse_args().seeds):
-        record.write(run(Config(seed=seed)))
+    parser.add_argument("--beta", type=float, nargs="*", default=[Config.beta], help="strengths of the regularizer")
+    arguments = parser.parse_args()
+    for beta in arguments.beta:
+        for seed in trange(arguments.seeds, desc=f"beta {beta:g}"):
+            record.write(run(Config(seed=seed, beta=beta)))
