@@ -1,6 +1,6 @@
 """One style and one palette for every figure of the book."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -59,12 +59,12 @@ def panels(count: int, width: float = 8.5, height: float = 2.9, **options) -> tu
     return figure, list(axes[0])
 
 
-def regression(ax: Axes, tasks: Sequence[Task], predict: Callable[[Tensor, int], Tensor], title: str) -> None:
-    """Fig. 2: dashed the true functions, dots what the model predicts for each task."""
-    for t, (task, color) in enumerate(zip(tasks, TASK_COLORS, strict=False)):
+def regression(ax: Axes, tasks: Sequence[Task], predictions: Sequence[Tensor], title: str) -> None:
+    """Fig. 2: dashed the true functions, dots the predictions on each task's test inputs."""
+    for t, (task, predicted, color) in enumerate(zip(tasks, predictions, TASK_COLORS, strict=False)):
         x, y = task.test.x, task.test.y
         ax.plot(x, y, "--", color="#4B5563", linewidth=1.2, label="truth" if t == 0 else None)
-        ax.plot(x[::8], predict(x[::8], t).detach(), "o", color=color, markersize=3.5, label=task.name)
+        ax.plot(x[::8], predicted[::8].detach(), "o", color=color, markersize=3.5, label=task.name)
     ax.set(title=title, xlabel="x", xlim=(-4.3, 4.3), ylim=(-1.75, 1.75))
 
 

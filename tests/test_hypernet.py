@@ -99,7 +99,7 @@ def p10_outputs(scenario: Scenario) -> int:
     return scenario.num_outputs(10, 10)
 
 
-# name: target's weights, (task_dim, hidden, chunk_size, chunk_dim), tasks, the paper's two counts (facts: Appendix C, D)
+# name: target's weights, (task_dim, hidden, chunk_size, chunk_dim), tasks, the paper's two counts (Appendix C, D)
 PAPER = {
     "Fig. 2, 1-10-10-1": (mlp_weights(1, 10, 10, 1), (2, (10, 10)), 3, 141, None),
     "P10 classifier, CL1 (28 chunks: 8 more than the paper counts)": (

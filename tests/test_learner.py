@@ -155,7 +155,7 @@ def test_minibatches_pass_over_everything_once_before_repeating() -> None:
     passes = [torch.cat([next(batches)[1], next(batches)[1]]) for _ in range(2)]
     assert passes[0].sort().values.tolist() == passes[1].sort().values.tolist() == list(range(10))
     assert passes[0].tolist() != passes[1].tolist()
-    x, y = next(minibatches(task, Training(batch_size=99)))
+    _, y = next(minibatches(task, Training(batch_size=99)))
     assert len(y) == 10, "a task smaller than a batch is one batch"
 
 
@@ -183,7 +183,7 @@ def test_nan_in_the_loss_is_named_and_what_was_learned_is_kept(tasks: list[Task]
     one.learn(tasks[0])
     before = [p.detach().clone() for p in one.hnet.parameters()]
     accuracy = metrics.accuracy(one, tasks[0], 0)
-    with pytest.raises(DivergedError, match="loss on 'broken' was nan after 100 steps.*learning rate"):
+    with pytest.raises(DivergedError, match=r"loss on 'broken' was nan after 100 steps.*learning rate"):
         one.learn(broken(tasks[1]))
     assert one.hnet.num_tasks == 1
     for p, q in zip(one.hnet.parameters(), before, strict=True):

@@ -104,7 +104,7 @@ def test_float32_is_accurate_to_1e_5(name: str) -> None:
 
 def test_the_random_subset_is_unbiased_and_really_a_subset() -> None:
     torch.manual_seed(0)
-    hnet, regularizer, _ = moved((40, 11, [5], 4), partial(SampledRegularizer, num_samples=2))
+    _, regularizer, _ = moved((40, 11, [5], 4), partial(SampledRegularizer, num_samples=2))
     assert isinstance(regularizer, SampledRegularizer)
     draws = torch.stack([regularizer() for _ in range(4000)]).detach()
     regularizer.num_samples = 4
