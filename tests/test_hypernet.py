@@ -1,5 +1,7 @@
 """The hypernetwork: sizes, chunks, embeddings, counts, initializations."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -100,7 +102,7 @@ def p10_outputs(scenario: Scenario) -> int:
 
 
 # name: target's weights, (task_dim, hidden, chunk_size, chunk_dim), tasks, the paper's two counts (Appendix C, D)
-PAPER = {
+PAPER: dict[str, tuple[int, tuple[Any, ...], int, int, int | None]] = {
     "Fig. 2, 1-10-10-1": (mlp_weights(1, 10, 10, 1), (2, (10, 10)), 3, 141, None),
     "P10 classifier, CL1 (28 chunks: 8 more than the paper counts)": (
         mlp_weights(1024, 1000, 1000, p10_outputs(Scenario.CL1)),

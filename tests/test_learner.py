@@ -13,7 +13,7 @@ from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches
 from hnetlib.networks import MLP
-from hnetlib.regularizer import OutputRegularizer, SampledRegularizer, adam_candidate
+from hnetlib.regularizer import FactoredRegularizer, OutputRegularizer, SampledRegularizer, adam_candidate
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split
 
@@ -58,8 +58,8 @@ def test_every_variant_remembers(tasks: list[Task], options: dict) -> None:
 def test_direct_and_factored_learn_the_same_network(tasks: list[Task]) -> None:
     short = Training(20, 32, 0.003)
     hnets = []
-    for options in ({}, {"regularizer": OutputRegularizer}):
-        one = learner(training=short, **options)
+    for form in (FactoredRegularizer, OutputRegularizer):
+        one = learner(training=short, regularizer=form)
         for task in tasks[:2]:
             one.learn(task)
         hnets.append(one.hnet)

@@ -6,6 +6,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "data" / "results"
 
 
+@cache
 def commit() -> str:
-    """The commit that the package is at, with "+changes" where the package's files differ from it."""
+    """The commit that the package is at, with "+changes" where the package's files differ from it.
+
+    Looked up once: a long process goes on with the code that it has loaded, whatever happens to the files.
+    """
 
     def git(*arguments: str) -> str:
         run = subprocess.run(["git", "-C", REPOSITORY, *arguments], capture_output=True, text=True)
