@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, optim
@@ -17,6 +17,7 @@ from hnetlib.tasks import Task
 CHECK_EVERY = 100  # steps between looks at the loss: a look makes a GPU wait
 
 
+@runtime_checkable
 class Learner(Protocol):
     """A method of continual learning. Tasks come one after another and count from 0 in the order they came."""
 

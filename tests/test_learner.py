@@ -34,7 +34,7 @@ def tasks() -> list[Task]:
 
 def test_the_regularizer_keeps_what_fine_tuning_forgets(tasks: list[Task]) -> None:
     protected = metrics.learn_all(learner(beta=0.05), tasks)
-    unprotected = metrics.learn_all(learner(beta=0), tasks)
+    unprotected = metrics.learn_all(learner(beta=0.0), tasks)
     assert metrics.during(protected) > 85
     assert metrics.forgetting(protected) < 3
     assert metrics.forgetting(unprotected) > 30
