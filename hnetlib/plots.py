@@ -65,7 +65,7 @@ def regression(ax: Axes, tasks: Sequence[Task], predictions: Sequence[Tensor], t
         x, y = task.test.x, task.test.y
         ax.plot(x, y, "--", color="#4B5563", linewidth=1.2, label="truth" if t == 0 else None)
         ax.plot(x[::8], predicted[::8].detach(), "o", color=color, markersize=3.5, label=task.name)
-    ax.set(title=title, xlabel="x", xlim=(-4.3, 4.3), ylim=(-1.75, 1.75))
+    ax.set(title=title, xlabel="x", xlim=(-4.3, 4.3), ylim=(-2.8, 1.8))
 
 
 def accuracy_matrix(

@@ -74,7 +74,7 @@ def test_stored_outputs_are_there_and_clean(path: Path) -> None:
 @by_chapter
 def test_a_chapter_has_its_parts(path: Path) -> None:
     text = prose(path)
-    for part in ("In this chapter", "## Break it", "## Exercises", "## What to take away", "{footbibliography}"):
+    for part in ("In this chapter", "## Break it", "## Exercises", "## What to take away", "{bibliography}"):
         assert part in text, f"{path.name} lacks {part!r}"
     exercises, solutions = (
         set(re.findall(pattern, text))

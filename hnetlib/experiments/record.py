@@ -78,9 +78,10 @@ def write(record: Mapping[str, Any], folder: Path = RESULTS) -> Path:
 
 
 def paper(experiment: str, metric: str = "final") -> list[dict[str, Any]]:
-    """What the paper says of an experiment: rows with value, sem, n and where, from data/paper/targets.json."""
-    published = json.loads((REPOSITORY / "data" / "paper" / "targets.json").read_text(encoding="utf-8"))["rows"]
-    return [row for row in published if row["id"] == experiment and row.get("metric", "final") == metric]
+    """What the paper (metric "released": its code) says of an experiment: rows with value, sem, n and where."""
+    files = sorted((REPOSITORY / "data" / "paper").glob("*.json"))
+    rows = [row for path in files for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+    return [row for row in rows if row["id"] == experiment and row.get("metric", "final") == metric]
 
 
 def read(experiment: str, seed: int | None = None, folder: Path = RESULTS) -> list[dict[str, Any]]:

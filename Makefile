@@ -1,0 +1,146 @@
+# Everything a reader or a contributor does here; `make` alone lists it.
+# Needs make, a POSIX shell and Python 3.11 or newer. Where uv is installed, the first run is faster.
+
+PYTHON ?= python3
+PORT ?= 8000
+HNET_TIER ?= quick
+NOTEBOOKS ?= book/*.ipynb
+
+VENV := .venv
+BIN := $(VENV)/bin
+SITE := _build/html
+CELL_TIMEOUT := 300
+INSTALL_ARGS := -c constraints.txt -e '.[test]'
+
+export HNET_TIER
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# A kernel and a page are not places to look for a newer pip.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# jupyter-book 1.x and its Sphinx warn of things that only their own developers can change.
+BUILD := PYTHONWARNINGS=ignore::DeprecationWarning jupyter-book build . -W -n --keep-going
+
+# $(call timed,WHAT,COMMAND): run a command, and say what it is and how long it took. No commas in either.
+define timed
+@echo "==> $(1)"; start=$$(date +%s); \
+{ $(2); } || { echo "==> $(1): failed after $$(( $$(date +%s) - start )) s" >&2; exit 1; }; \
+echo "==> $(1): done in $$(( $$(date +%s) - start )) s"
+endef
+
+.PHONY: help setup vendor book test lint lab serve notebooks lock clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+# --- the environment ------------------------------------------------------------------------------
+
+setup: $(VENV)/.stamp  ## make .venv with the pinned packages of constraints.txt
+
+define CHECK_PYTHON
+command -v "$(PYTHON)" >/dev/null || { \
+  echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name it: make setup PYTHON=/path/to/python3" >&2; \
+  exit 1; }; \
+"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("Python 3.11 or newer is needed, but \
+$(PYTHON) is %d.%d: name another one, for example make setup PYTHON=python3.12" % v)'
+endef
+
+define INSTALL
+if uv --version >/dev/null 2>&1; then \
+  { test -x $(BIN)/python || uv venv -q --python "$(PYTHON)" $(VENV); } && \
+  uv pip install --python $(BIN)/python $(INSTALL_ARGS); \
+else \
+  { test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); } && \
+  { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip; } && \
+  $(BIN)/python -m pip install $(INSTALL_ARGS); \
+fi
+endef
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { $(CHECK_PYTHON); }
+	$(call timed,install the Python packages (about 6 GB with torch: minutes the first time),$(INSTALL))
+	@touch $@
+
+# --- the JavaScript that the pages load -----------------------------------------------------------
+
+VENDOR := book/_vendor/vendor
+MATHJAX := node_modules/mathjax/es5
+WIDGETS := node_modules/@jupyter-widgets/html-manager/dist
+
+define COPY_SCRIPTS
+rm -rf book/_vendor && \
+mkdir -p $(VENDOR)/mathjax/output/chtml $(VENDOR)/mathjax/input $(VENDOR)/html-manager/dist && \
+cp $(MATHJAX)/tex-chtml.js $(VENDOR)/mathjax/ && \
+cp -R $(MATHJAX)/output/chtml/fonts $(VENDOR)/mathjax/output/chtml/ && \
+cp -R $(MATHJAX)/input/tex $(VENDOR)/mathjax/input/ && \
+cp node_modules/requirejs/require.js $(VENDOR)/ && \
+cp $(WIDGETS)/embed-amd.js $(WIDGETS)/*.woff2 $(VENDOR)/html-manager/dist/
+endef
+
+vendor: book/_vendor/.stamp
+
+book/_vendor/.stamp: package.json package-lock.json .npmrc Makefile | $(VENV)/.stamp
+	$(call timed,fetch the JavaScript of the pages,npm ci && $(COPY_SCRIPTS))
+	@touch $@
+
+# --- the book -------------------------------------------------------------------------------------
+
+# The cache of executed notebooks knows their cells, but not what the cells import and read; Sphinx knows the pages, but
+# not its extensions, nor which pages are gone. So checksums of those decide whether cache and site start afresh.
+define RUN_KEY
+{ echo "$(HNET_TIER)"; cksum constraints.txt; \
+  find hnetlib data -type f \( -name '*.py' -o -name '*.json' \) | LC_ALL=C sort | xargs cksum; } | cksum
+endef
+SITE_KEY := cksum _config.yml _toc.yml package.json Makefile book/_ext/*.py | cksum
+
+# $(call afresh,NAME,KEY,FOLDERS): remove folders when their key is not the one of the last build.
+define afresh
+@key=$$($(2)); mkdir -p _build; test "$$key" = "$$(cat _build/.$(1)-key 2>/dev/null)" || { \
+  rm -rf $(3); echo "$$key" > _build/.$(1)-key; }
+endef
+
+# A failed build forgets the pages it has read: Sphinx would not repeat their warnings, and the next build would pass.
+book: setup vendor  ## execute every chapter and build the site into _build/html
+	$(call afresh,run,$(RUN_KEY),_build/.jupyter_cache _build/.doctrees)
+	$(call afresh,site,$(SITE_KEY),$(SITE) _build/.doctrees)
+	$(call timed,execute the chapters and build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
+	@echo "The book is at $(SITE)/index.html; 'make serve' shows it at http://127.0.0.1:$(PORT)/"
+
+serve:  ## serve the built site on this machine (PORT=8000)
+	@test -f $(SITE)/index.html || { echo "There is no site in $(SITE) yet: run 'make book' first." >&2; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/ (end it with Ctrl-C)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+lab: setup  ## open the chapters in JupyterLab
+	@jupyter-lab book
+
+# --- for contributors -----------------------------------------------------------------------------
+
+# Two workers share the cores; torch's own threads would only get in each other's way.
+UNIT_TESTS := OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile
+NOTEBOOK_TESTS := pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env \
+  --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout $(CELL_TIMEOUT) book/*.ipynb
+
+test: lint book  ## build the book, then run every test and every notebook
+	$(call timed,test the package and the site,$(UNIT_TESTS))
+	$(call timed,test the notebooks against their stored outputs,$(NOTEBOOK_TESTS))
+
+define LINT
+ruff check hnetlib tests book && ruff format --check hnetlib tests book && \
+mypy hnetlib tests book/_ext && nbqa mypy book/*.ipynb
+endef
+
+lint: setup  ## ruff and mypy on the package, the tests and the notebooks
+	$(call timed,lint,$(LINT))
+
+notebooks: setup  ## execute the committed notebooks in place (NOTEBOOKS=book/intro.ipynb for one)
+	$(call timed,execute the notebooks in place,jupyter nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.timeout=$(CELL_TIMEOUT) $(NOTEBOOKS))
+	@$(BIN)/python book/_ext/normalise.py $(NOTEBOOKS)
+
+lock: setup  ## make constraints.txt and package-lock.json again, for newer versions (needs uv)
+	@uv --version >/dev/null || { echo "make lock needs uv: install it first." >&2; exit 1; }
+	uv pip compile -q --upgrade --universal --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 --extra test pyproject.toml -o constraints.txt
+	npm update --package-lock-only
+
+clean:  ## remove what was built (the environment in .venv stays)
+	rm -rf _build book/_vendor node_modules

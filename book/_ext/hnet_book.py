@@ -1,0 +1,151 @@
+"""What the pages need and jupyter-book does not bring: a site that loads nothing from outside, and alt text everywhere.
+
+A local Sphinx extension, named in _config.yml under `sphinx: local_extensions`.
+"""
+
+import platform
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+LOGGER = logging.getLogger(__name__)
+
+SHOWN_PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scikit-learn",
+    "matplotlib",
+    "jupyter-book",
+    "myst-nb",
+    "sphinx",
+    "hnetlib",
+)
+VERSIONS_KEY = "hnet_pages_with_versions"
+HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
+# myst-nb numbers the lines of a notebook cell by cell, ten thousand lines each.
+LINES_PER_CELL = 10_000
+
+
+class BuildVersions(SphinxDirective):
+    """`{build-versions}`: a table of the versions that this build ran with."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.metadata[self.env.docname][VERSIONS_KEY] = True
+        rows = [("Python", platform.python_version())]
+        rows += [(name, version(name)) for name in SHOWN_PACKAGES]
+        rows += [("Operating system", f"{platform.system()} on {platform.machine()}")]
+        return [_table(("What", "Version"), rows)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
+    """A plain docutils table with one header row."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in header), cols=len(header))
+    group += nodes.thead("", _row(header))
+    group += nodes.tbody("", *(_row(row) for row in rows))
+    return nodes.table("", group, classes=["colwidths-auto"])
+
+
+def _row(cells: Sequence[str]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
+
+
+def reread_versions(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> Iterable[str]:
+    """The versions belong to this build, so their page is read again even when its text did not change."""
+    return [name for name, data in env.metadata.items() if VERSIONS_KEY in data]
+
+
+def require_alt_text(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn (and so, under -W, fail) for every image that a screen reader could not describe."""
+    for node in images_without_alt(doctree):
+        place = _place(node)
+        LOGGER.warning(
+            "an image without alt text%s: give its cell the metadata mystnb.image.alt, or the image an alt text",
+            f" in cell {place}" if place is not None else "",
+            location=app.env.docname,
+            type="hnet_book",
+            subtype="alt",
+        )
+
+
+def images_without_alt(doctree: nodes.document) -> Iterator[nodes.Element]:
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt", "").strip():
+            yield image
+    for raw in doctree.findall(nodes.raw):
+        if any(not HTML_ALT.search(tag) for tag in HTML_IMAGE.findall(raw.astext())):
+            yield raw
+
+
+def _place(node: nodes.Node | None) -> int | None:
+    """The number (from 0) of the notebook cell that holds a node; None outside notebooks."""
+    while node is not None:
+        if isinstance(node, nodes.Element) and "cell_index" in node:
+            return int(node["cell_index"])
+        node = node.parent
+    return None
+
+
+def keep_scripts_local(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Drop thebe, whose loader names an outside host, and scripts that two extensions registered twice."""
+    seen: set[str] = set()
+    kept = []
+    for script in context.get("script_files", []):
+        body = (getattr(script, "attributes", None) or {}).get("body") or ""
+        name = body or str(getattr(script, "filename", script))
+        if name in seen or "THEBE_JS_URL" in body or "sphinx-thebe.js" in name:
+            continue
+        seen.add(name)
+        kept.append(script)
+    context["script_files"][:] = kept
+
+
+def set_theme_options(app: Sphinx, config: Any) -> None:
+    """Single options only: `html_theme_options` in _config.yml would wipe those that jupyter-book sets."""
+    config.html_theme_options["navbar_persistent"] = []
+    config.html_theme_options["show_toc_level"] = 2
+    config.html_theme_options["logo"] = {
+        "text": "Continual learning with hypernetworks",
+        "alt_text": "Home",
+    }
+
+
+def finish_scripts(app: Sphinx, error: Exception | None) -> None:
+    """Put the browser half of the installed anywidget in its place, and take out a script that nothing needs."""
+    if error is not None or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    source = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+    folder = static / "vendor" / "anywidget"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.js").write_bytes(source.read_bytes())
+    # The theme's style sheet draws every icon from a font; the script would draw them again, for 1.5 MB a page.
+    icons = static / "scripts" / "fontawesome.js"
+    icons.write_text("// The icons come from the style sheet's fonts.\n", encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("build-versions", BuildVersions)
+    app.add_css_file("custom.css", priority=900)
+    app.connect("config-inited", set_theme_options)
+    app.connect("env-get-outdated", reread_versions)
+    app.connect("doctree-read", require_alt_text)
+    app.connect("html-page-context", keep_scripts_local, priority=900)
+    app.connect("build-finished", finish_scripts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
