@@ -13,6 +13,10 @@ CELL_TIMEOUT := 300
 INSTALL_ARGS := -c constraints.txt -e '.[test]'
 
 export HNET_TIER
+# The quick tier's networks are small. One thread each is as fast as two alone, and far faster than two that wait
+# for each other on a busy machine; a run at a larger tier may have more: make notebooks OMP_NUM_THREADS=8.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A kernel and a page are not places to look for a newer pip.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -114,8 +118,7 @@ lab: setup  ## open the chapters in JupyterLab
 
 # --- for contributors -----------------------------------------------------------------------------
 
-# Two workers share the cores; torch's own threads would only get in each other's way.
-UNIT_TESTS := OMP_NUM_THREADS=1 pytest -q -n 2 --dist loadfile
+UNIT_TESTS := pytest -q -n 2 --dist loadfile
 NOTEBOOK_TESTS := pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env \
   --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout $(CELL_TIMEOUT) book/*.ipynb
 
