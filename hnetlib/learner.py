@@ -1,5 +1,6 @@
 """What every method of the book can do, learn a task and predict, and how the hypernetwork does it."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -92,12 +93,12 @@ class HyperNetLearner:
         self.buffers: list[Buffers] = []  # of the target, batch-norm statistics for one, as each task left them
 
     def learn(self, task: Task) -> None:
-        """Learn one more task with Eq. 2. If the loss diverges, the hypernetwork is put back as it was.
+        """Learn one more task with Eq. 2. If that does not end well (Ctrl-C, too), all is put back as it was.
 
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        hnet, before = self.hnet, {name: p.detach().clone() for name, p in self.hnet.state_dict().items()}
+        hnet, before, buffers = self.hnet, copy.deepcopy(self.hnet.state_dict()), self.target.copy_buffers()
         protect = self.regularizer(hnet, self.beta) if hnet.num_tasks and self.beta else None
         embedding = hnet.embedding(hnet.add_task())
         theta = hnet.theta()
@@ -125,9 +126,10 @@ class HyperNetLearner:
 
         try:
             train(task, self.training, step)
-        except DivergedError:
+        except BaseException:
             hnet.task_embeddings = hnet.task_embeddings[:-1]
             hnet.load_state_dict(before)
+            self.target.module.load_state_dict(buffers, strict=False)
             raise
         self.heads.append(task.head)
         self.buffers.append(self.target.copy_buffers())

@@ -1,5 +1,7 @@
 """Learning: the method works, breaks when broken, and fails with a clear word."""
 
+import copy
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -191,6 +193,32 @@ def test_nan_in_the_loss_is_named_and_what_was_learned_is_kept(tasks: list[Task]
     assert metrics.accuracy(one, tasks[0], 0) == accuracy
     one.learn(tasks[1])
     assert metrics.accuracy(one, tasks[1], 1) > 80
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_task_leaves_nothing_behind(error: type[BaseException]) -> None:
+    """Neither half-learned weights and embeddings, nor batch-norm statistics of the task that was cut short."""
+    module = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    target = TargetNetwork(module)
+    short = Training(20, 32, 0.01)
+    hyper = HyperNetLearner(target, HyperNetwork(target.num_weights, 2), short)
+    first, second, _ = polynomials()
+    calls = []
+
+    def failing(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) % 10 == 0:
+            raise error
+        return nn.functional.mse_loss(outputs, y)
+
+    for one, state in ((hyper, hyper.hnet), (FineTuning(module, short), module)):
+        one.learn(first)
+        before = copy.deepcopy({**state.state_dict(), **target.copy_buffers()})
+        with pytest.raises(error):
+            one.learn(replace(second, loss=failing))
+        after = {**state.state_dict(), **target.copy_buffers()}
+        assert list(before) == list(after)
+        assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_fine_tuning_learns_and_forgets(tasks: list[Task]) -> None:

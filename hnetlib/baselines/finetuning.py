@@ -1,5 +1,6 @@
 """No protection at all: train one network on task after task."""
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
@@ -21,7 +22,7 @@ class FineTuning:
         self.heads: list[slice | None] = []
 
     def learn(self, task: Task) -> None:
-        """Train all weights on the task, with a fresh Adam.
+        """Train all weights on the task, with a fresh Adam. If that does not end well, all is put back as it was.
 
         Raises:
             DivergedError: the loss became NaN or infinite.
@@ -37,7 +38,12 @@ class FineTuning:
             optimizer.step()
             return loss.detach()
 
-        train(task, self.training, step)
+        before = copy.deepcopy(self.module.state_dict())
+        try:
+            train(task, self.training, step)
+        except BaseException:
+            self.module.load_state_dict(before)
+            raise
         self.heads.append(task.head)
 
     @torch.no_grad()
