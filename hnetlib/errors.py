@@ -23,3 +23,11 @@ class DataError(HnetError, RuntimeError):
 
 class UnknownDatasetError(DataError, ValueError):
     """No data set has this name."""
+
+
+class CheckpointError(HnetError, RuntimeError):
+    """A checkpoint is damaged, or belongs to another run."""
+
+
+class OutOfTime(HnetError, TimeoutError):
+    """The time given to a run is over; its checkpoint has what was done."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from math import ceil
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hnetlib.errors import SizeError, UnknownTaskError
 from hnetlib.initialization import xavier_
@@ -31,11 +32,24 @@ class Body(nn.Module):
             self.layers.extend([nn.Linear(inputs, outputs), activation()])
         self.num_features = sizes[-1]
 
-    def forward(self, task_embeddings: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, "tasks chunks features"]:
-        tasks, chunks = len(task_embeddings), len(self.chunk_embeddings)
-        e = task_embeddings[:, None].expand(-1, chunks, -1)
-        c = self.chunk_embeddings.expand(tasks, -1, -1)
-        return self.layers(torch.cat([e, c], dim=-1))
+    def forward(
+        self, task_embeddings: Float[Tensor, "rows task_dim"], chunk: Int64[Tensor, " rows"] | None = None
+    ) -> Float[Tensor, "rows *chunks features"]:
+        """Features of every chunk for each task embedding, or of one chunk each, if `chunk` says which.
+
+        The first layer is a sum of a part for e and a part for c. Each is computed once, not once a pair.
+        """
+        if chunk is None:
+            e, c = task_embeddings[:, None], self.chunk_embeddings[:]
+        else:
+            e, c = task_embeddings, self.chunk_embeddings[chunk]
+        if not len(self.layers):
+            shape = torch.broadcast_shapes(e.shape[:-1], c.shape[:-1])
+            return torch.cat([e.expand(*shape, -1), c.expand(*shape, -1)], dim=-1)
+        first, rest = self.layers[0], self.layers[1:]
+        assert isinstance(first, nn.Linear)
+        for_task, for_chunk = first.weight.split([e.shape[-1], c.shape[-1]], dim=1)
+        return rest(e @ for_task.T + F.linear(c, for_chunk, first.bias))
 
 
 class HyperNetwork(nn.Module):
@@ -98,7 +112,9 @@ class HyperNetwork(nn.Module):
                 f"but one of length {embedding.shape[-1]} was given."
             )
         chunks = self.last(self.body(embedding.view(-1, self.task_dim)))
-        weights = chunks.flatten(1)[:, : self.num_weights]
+        # split, not a slice: its gradient is written once where a slice's is first filled with zeros.
+        beyond = self.num_chunks * self.chunk_size - self.num_weights
+        weights, _ = chunks.flatten(1).split([self.num_weights, beyond], dim=1)
         return weights.view(*embedding.shape[:-1], self.num_weights)
 
     @property

@@ -1,17 +1,19 @@
 """What every method of the book can do, learn a task and predict, and how the hypernetwork does it."""
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, optim
 from tqdm import tqdm
 
+from hnetlib.checkpoint import CURRENT, Stateful
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
-from hnetlib.regularizer import FactoredRegularizer, OutputRegularizer, adam_candidate
+from hnetlib.regularizer import Lookahead, OutputRegularizer, exact_regularizer
 from hnetlib.target import Buffers, TargetNetwork
 from hnetlib.tasks import Task
 
@@ -40,31 +42,55 @@ class Training:
     seed: int = 0  # of the order of the minibatches
 
 
-def minibatches(task: Task, training: Training) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless passes over the training half, each in a new order; a remainder smaller than a batch is dropped."""
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless passes over the training half, each in a new order; a remainder smaller than a batch is dropped.
+
+    The first `start` minibatches are left out.
+    """
     x, y = task.train.x, task.train.y
     size = min(training.batch_size, len(y))
     generator = torch.Generator(y.device).manual_seed(training.seed)
-    while True:
-        for index in torch.randperm(len(y), generator=generator, device=y.device).split(size):
-            if len(index) == size:
-                yield task.transform(x[index]), y[index]
+
+    def indices() -> Iterator[Tensor]:
+        while True:
+            order = torch.randperm(len(y), generator=generator, device=y.device)
+            yield from order.split(size)[: len(y) // size]
+
+    for index in itertools.islice(indices(), start, None):
+        yield task.transform(x[index]), y[index]
 
 
-def train(task: Task, training: Training, step: Callable[[Tensor, Tensor], Tensor]) -> None:
+def train(task: Task, training: Training, step: Step, trained: Mapping[str, Stateful]) -> None:
     """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
+
+    Args:
+        trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
+            saved from time to time. Where this function raises (Ctrl-C, too), all of it is put back as it was.
 
     Raises:
         DivergedError: the loss is no longer finite (looked at every 100 steps).
     """
-    steps = tqdm(range(1, training.iterations + 1), desc=task.name, leave=False, disable=None)
-    for i, (x, y) in zip(steps, minibatches(task, training), strict=False):
-        loss = step(x, y)
-        if (i % CHECK_EVERY == 0 or i == training.iterations) and not torch.isfinite(loss):
-            raise DivergedError(
-                f"The loss on {task.name!r} was {loss.item()} after {i} steps. Try a learning rate below "
-                f"{training.learning_rate:g}, and check the inputs for NaN."
-            )
+    before = copy.deepcopy({name: thing.state_dict() for name, thing in trained.items()})
+    try:
+        checkpoint, last = CURRENT.get(), training.iterations
+        start = checkpoint.enter(trained) if checkpoint else 0
+        steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
+        for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
+            loss = step(x, y)
+            if (i % CHECK_EVERY == 0 or i == last) and not torch.isfinite(loss):
+                raise DivergedError(
+                    f"The loss on {task.name!r} was {loss.item()} after {i} steps. Try a learning rate below "
+                    f"{training.learning_rate:g}, and check the inputs for NaN."
+                )
+            if checkpoint:
+                checkpoint.tick(i, trained, i == last)
+    except BaseException:
+        for name, thing in trained.items():
+            thing.load_state_dict(before[name])
+        raise
 
 
 @dataclass
@@ -81,7 +107,7 @@ class HyperNetLearner:
     beta: float = 0.01  # strength of the regularizer, β_output in Eq. 2; 0 is fine-tuning
     lookahead: bool = True  # evaluate the penalty at Θ_h + ΔΘ_h (Eq. 2), or at Θ_h
     move_embeddings: bool = False  # Appendix C: earlier embeddings may move, their targets stay
-    regularizer: Callable[[HyperNetwork, float], OutputRegularizer] = FactoredRegularizer
+    regularizer: Callable[[HyperNetwork, float], OutputRegularizer] = exact_regularizer
 
     def __post_init__(self) -> None:
         if self.hnet.num_weights != self.target.num_weights:
@@ -98,15 +124,25 @@ class HyperNetLearner:
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        hnet, before, buffers = self.hnet, copy.deepcopy(self.hnet.state_dict()), self.target.copy_buffers()
+        step, trained = self.begin(task)
+        try:
+            train(task, self.training, step, trained)
+        except BaseException:
+            self.hnet.task_embeddings = self.hnet.task_embeddings[:-1]
+            raise
+        self.heads.append(task.head)
+        self.buffers.append(self.target.copy_buffers())
+
+    def begin(self, task: Task) -> tuple[Step, dict[str, Stateful]]:
+        """Add a task; returns one step of training on it, and what the step changes."""
+        hnet = self.hnet
         protect = self.regularizer(hnet, self.beta) if hnet.num_tasks and self.beta else None
         embedding = hnet.embedding(hnet.add_task())
         theta = hnet.theta()
-        trained = list(hnet.task_embeddings) if self.move_embeddings else [embedding]
-        optimizers = [
-            optim.Adam(theta.values(), lr=self.training.learning_rate, fused=True),
-            optim.Adam(trained, lr=self.training.learning_rate, fused=True),
-        ]
+        embeddings = list(hnet.task_embeddings) if self.move_embeddings else [embedding]
+        rate = self.training.learning_rate
+        optimizers = optim.Adam(theta.values(), rate, fused=True), optim.Adam(embeddings, rate, fused=True)
+        lookahead = Lookahead(theta, optimizers[0])
         self.target.module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
@@ -115,24 +151,12 @@ class HyperNetLearner:
             loss = task.loss(self.target(hnet(embedding), x, task.head), y)
             loss.backward()  # the task's part of the gradient, at Θ_h
             if protect:
-                ahead: Mapping[str, Tensor] = theta
-                if self.lookahead:
-                    candidate = adam_candidate(optimizers[0])
-                    ahead = {name: p + d for (name, p), d in zip(theta.items(), candidate, strict=True)}
-                protect(ahead).backward()  # adds the penalty's part, at Θ_h + ΔΘ_h
+                protect(lookahead() if self.lookahead else theta).backward()  # the penalty's part, at Θ_h + ΔΘ_h
             for optimizer in optimizers:
                 optimizer.step()
             return loss.detach()
 
-        try:
-            train(task, self.training, step)
-        except BaseException:
-            hnet.task_embeddings = hnet.task_embeddings[:-1]
-            hnet.load_state_dict(before)
-            self.target.module.load_state_dict(buffers, strict=False)
-            raise
-        self.heads.append(task.head)
-        self.buffers.append(self.target.copy_buffers())
+        return step, {"hnet": hnet, "target": self.target, "theta": optimizers[0], "e": optimizers[1]}
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
@@ -146,3 +170,17 @@ class HyperNetLearner:
         self.target.module.eval()
         weights = self.hnet(self.hnet.embedding(task))
         return self.target(weights, x, self.heads[task], self.buffers[task])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The hypernetwork, and each task's head and buffers."""
+        heads = [head and (head.start, head.stop) for head in self.heads]
+        return {"hnet": self.hnet.state_dict(), "heads": heads, "buffers": self.buffers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the place of the learner that gave this state."""
+        self.hnet.task_embeddings = self.hnet.task_embeddings[:0]
+        for _ in state_dict["heads"]:
+            self.hnet.add_task()
+        self.hnet.load_state_dict(state_dict["hnet"])
+        self.heads = [head and slice(*head) for head in state_dict["heads"]]
+        self.buffers = state_dict["buffers"]

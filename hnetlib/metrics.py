@@ -1,12 +1,14 @@
 """The T x T accuracy matrix and what follows from it; tasks count from 0."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from hnetlib.checkpoint import Checkpoint, Stateful
 from hnetlib.learner import Learner
 from hnetlib.tasks import Task
 
@@ -36,13 +38,30 @@ def learn_all(
     learner: Learner,
     tasks: Sequence[Task],
     measure: Callable[[Learner, Task, int], float] = accuracy,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, Matrix], None] = lambda done, matrix: None,
 ) -> Matrix:
-    """Learn the tasks in order. Row i of the result is measured after task i, column j on task j; NaN for j > i."""
+    """Learn the tasks in order. Row i of the result is measured after task i, column j on task j; NaN for j > i.
+
+    Args:
+        measure: what is measured on a task.
+        checkpoint: go on from this file where it exists, and keep it up to date.
+        progress: called after each task with the number of tasks learned and the matrix so far.
+    """
+    if checkpoint and not isinstance(learner, Stateful):
+        raise TypeError(f"A checkpoint needs a learner with state_dict and load_state_dict; {learner!r} lacks them.")
     matrix = torch.full((len(tasks), len(tasks)), torch.nan, dtype=torch.float64)
-    for i, task in enumerate(tasks):
-        learner.learn(task)
-        for j in range(i + 1):
-            matrix[i, j] = measure(learner, tasks[j], j)
+    with checkpoint or nullcontext():
+        so_far = checkpoint.restore(learner) if checkpoint else {}  # type: ignore[arg-type]
+        if so_far:
+            matrix[: so_far["done"]] = so_far["rows"]
+        for i in range(so_far.get("done", 0), len(tasks)):
+            learner.learn(tasks[i])
+            for j in range(i + 1):
+                matrix[i, j] = measure(learner, tasks[j], j)
+            if checkpoint:
+                checkpoint.task_done(learner, done=i + 1, rows=matrix[: i + 1])  # type: ignore[arg-type]
+            progress(i + 1, matrix)
     return matrix
 
 

@@ -1,11 +1,13 @@
 """The output regularizer (Eq. 2) and the lookahead: hold the generated weights of earlier tasks in place."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, optim
+from torch import Tensor, nn, optim
 from torch.func import functional_call
+from torch.nn import functional as F
 
 from hnetlib.hypernet import HyperNetwork
 
@@ -69,63 +71,209 @@ class SampledRegularizer(OutputRegularizer):
         return squares * (self.num_tasks / len(chosen))
 
 
+class RowSampledRegularizer(OutputRegularizer):
+    """The mean over random *chunks*: pairs (task, chunk) drawn anew at every call, not whole tasks; unbiased.
+
+    The chunks of one task move together, and those of different tasks less so. For the same number of
+    generated weights, single chunks of many tasks therefore say more than all chunks of a few tasks.
+    """
+
+    def __init__(self, hnet: HyperNetwork, beta: float, num_rows: int = 256):
+        self.num_rows = num_rows
+        super().__init__(hnet, beta)
+
+    def prepare(self) -> None:
+        """Nothing is stored but the snapshot."""
+
+    def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
+        """The rows' sum, scaled up to all rows."""
+        hnet = self.hnet
+        total = self.num_tasks * hnet.num_chunks
+        chosen = torch.randperm(total, device=live.device)[: self.num_rows]
+        task, chunk = chosen // hnet.num_chunks, chosen % hnet.num_chunks
+        with torch.no_grad():
+            targets = self.chunks(self.snapshot, self.embeddings[task], chunk)
+        difference = self.chunks(theta, live[task], chunk) - targets
+        # Of the last chunk, only what the target network uses counts.
+        used = hnet.num_weights - chunk[:, None] * hnet.chunk_size
+        counts = torch.arange(hnet.chunk_size, device=live.device) < used
+        return (difference * counts).square().sum() * (total / len(chosen))
+
+    def chunks(self, theta: Theta, e: Tensor, chunk: Tensor) -> Float[Tensor, "rows chunk_size"]:
+        """One generated chunk for each pair (task embedding, index of a chunk)."""
+        features = functional_call(self.hnet.body, of_body(theta), (e, chunk))
+        return F.linear(features, theta["last.weight"], theta["last.bias"])
+
+
+def of_body(theta: Theta) -> dict[str, Tensor]:
+    """The part of Θ_h that belongs to the hypernetwork's body, named as there."""
+    return {name.removeprefix("body."): p for name, p in theta.items() if name.startswith("body.")}
+
+
 class FactoredRegularizer(OutputRegularizer):
     """The same number without generating a single weight: the last layer is linear, so Gram matrices suffice.
 
     With features H (a row per task and chunk, a constant 1 appended), last layer W (its bias appended), stars for
     the snapshot, D = H - H* and A = W - W*:
 
-        ‖ H Wᵀ - H* W*ᵀ ‖² = ‖ [D H*] [W A]ᵀ ‖² = ⟨ [D H*]ᵀ[D H*], [W A]ᵀ[W A] ⟩ .
+        H Wᵀ - H* W*ᵀ = D W*ᵀ + H Aᵀ,
+        ‖ D W*ᵀ + H Aᵀ ‖² = ⟨DᵀD, W*ᵀW*⟩ + 2⟨DᵀH, W*ᵀA⟩ + ⟨HᵀH, AᵀA⟩,
 
-    Exact, without cancellation, and only small matrices depend on the number of tasks.
+    and the gradients are 2 (W* DᵀH + A HᵀH) for W and 2 (D W*ᵀW + H AᵀW) for H. All products are small but those
+    with W and A, which do not depend on the number of tasks. The features are made a few tasks at a time, so memory
+    does not either; only H* is stored.
     """
 
     @torch.no_grad()
     def prepare(self) -> None:
-        """Store H* and W*."""
-        self.old_features = self._features(self.snapshot, self.embeddings)
-        self.old_last = self._last(self.snapshot)
+        """Store W*, W*ᵀW* and H*."""
+        hnet = self.hnet
+        weight, bias = self.snapshot["last.weight"], self.snapshot["last.bias"]
+        self.old_last = torch.cat([weight, bias[:, None]], dim=1)
+        # The last chunk is cut to fit: its features meet only the first `cut` rows of W.
+        self.cut = hnet.num_weights - (hnet.num_chunks - 1) * hnet.chunk_size
+        self.old_gram = self.halves(self.old_last, self.old_last)
+        self.at_once = max(1, AT_ONCE // (hnet.num_chunks * hnet.body.num_features))
+        body = of_body(self.snapshot)
+        self.old_features = [features(hnet.body, body, e) for e in self.embeddings.split(self.at_once)]
 
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
-        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖², from two Gram matrices for each part of the last layer."""
-        new, last = self._features(theta, live), self._last(theta)
-        left = torch.cat([new - self.old_features, self.old_features], dim=-1)
-        right = torch.cat([last, last - self.old_last], dim=-1)
-        # The last chunk is cut to fit: its features meet only the first `cut` rows of the last layer.
-        cut = self.hnet.num_weights - (self.hnet.num_chunks - 1) * self.hnet.chunk_size
-        whole, short = _gram(left[:, :-1].flatten(0, 1)), _gram(left[:, -1])
-        return ((whole + short) * _gram(right[:cut])).sum() + (whole * _gram(right[cut:])).sum()
+        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²."""
+        return FactoredDistance.apply(self, live, list(theta), *theta.values())
 
-    def _features(self, theta: Theta, embeddings: Tensor) -> Float[Tensor, "tasks chunks features_1"]:
-        body = {name.removeprefix("body."): p for name, p in theta.items() if name.startswith("body.")}
-        features = functional_call(self.hnet.body, body, (embeddings,))
-        return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
+    def halves(self, left: Tensor, right: Tensor) -> Float[Tensor, "2 features_1 features_1"]:
+        """leftᵀ right over the rows of W that the last chunk uses, and over the others."""
+        return torch.stack([left[: self.cut].T @ right[: self.cut], left[self.cut :].T @ right[self.cut :]])
+
+
+class FactoredDistance(torch.autograd.Function):
+    """The distance of `FactoredRegularizer`, with its gradient in closed form.
+
+    What depends on the number of tasks is done in `forward`, a few tasks at a time, down to small matrices: then
+    no features of live tasks have to wait for the backward pass.
+    """
 
     @staticmethod
-    def _last(theta: Theta) -> Float[Tensor, "chunk_size features_1"]:
-        return torch.cat([theta["last.weight"], theta["last.bias"][:, None]], dim=-1)
+    def forward(ctx: Any, form: FactoredRegularizer, live: Tensor, names: list[str], *values: Tensor) -> Tensor:
+        theta = dict(zip(names, values, strict=True))
+        change = torch.empty_like(form.old_last)  # A = W - W*
+        torch.sub(theta["last.weight"], form.snapshot["last.weight"], out=change[:, :-1])
+        torch.sub(theta["last.bias"], form.snapshot["last.bias"], out=change[:, -1])
+        halves = [form.old_gram, form.halves(form.old_last, change), form.halves(change, change)]
+        # A whole chunk's features meet all rows of W, the last chunk's only those of the first half.
+        meets = [tuple(both.sum(0) for both in halves), tuple(first for first, _ in halves)]
+        inputs = {name: p.detach().requires_grad_() for name, p in of_body(theta).items()}
+        total, left, grads = live.new_zeros(()), change.new_zeros(2, 2, *change.shape[1:] * 2), []
+        for e, old in zip(live.split(form.at_once), form.old_features, strict=True):
+            e = e.detach().requires_grad_()
+            with torch.enable_grad():
+                new = features(form.hnet.body, inputs, e)
+            toward = torch.empty_like(new)
+            for chunks, (rows, gram) in enumerate(zip((slice(None, -1), slice(-1, None)), meets, strict=True)):
+                value, cross, own, toward[:, rows] = contract(new.detach()[:, rows], old[:, rows], *gram)
+                total += value
+                left[chunks] += torch.stack([cross, own])
+            grads.append(torch.autograd.grad(new, [e, *inputs.values()], toward))
+        ctx.form, ctx.names, ctx.change, ctx.left = form, names, change, left
+        ctx.live, ctx.body = (
+            torch.cat([g[0] for g in grads]),
+            {name: sum(g[i] for g in grads) for i, name in enumerate(inputs, start=1)},
+        )
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        form, cut, change = ctx.form, ctx.form.cut, ctx.change
+        whole, short = 2 * grad * ctx.left
+        last = torch.empty_like(change)
+        for rows, (cross, own) in ((slice(cut), whole + short), (slice(cut, None), whole)):
+            torch.mm(form.old_last[rows], cross, out=last[rows])
+            last[rows].addmm_(change[rows], own)
+        found = {"last.weight": last[:, :-1], "last.bias": last[:, -1]}
+        found |= {f"body.{name}": grad * g for name, g in ctx.body.items()}
+        return None, grad * ctx.live, None, *(found[name] for name in ctx.names)
 
 
-def _gram(rows: Float[Tensor, "rows columns"]) -> Float[Tensor, "columns columns"]:
-    return rows.T @ rows
+def features(body: nn.Module, theta: Theta, e: Float[Tensor, "tasks task_dim"]) -> Tensor:
+    """H: the features of each task and chunk, a constant 1 appended."""
+    made = functional_call(body, dict(theta), (e,))
+    return torch.cat([made, torch.ones_like(made[..., :1])], dim=-1)
 
 
-@torch.no_grad()
-def adam_candidate(optimizer: optim.Adam) -> list[Tensor]:
-    """ΔΘ_h: the step that Adam would take on the gradients that are there now, without taking it (Eq. 2).
+def contract(new: Tensor, old: Tensor, ss: Tensor, sa: Tensor, aa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """For rows H, H* and W*ᵀW*, W*ᵀA, AᵀA: the distance, DᵀH, HᵀH, and the distance's gradient for H."""
+    h = new.flatten(0, 1)
+    d = h - old.flatten(0, 1)
+    cross, own = d.T @ h, h.T @ h
+    value = ((d.T @ d) * ss).sum() + 2 * (cross * sa).sum() + (own * aa).sum()
+    return value, cross, own, 2 * (d @ (ss + sa) + h @ (sa.T + aa)).view_as(new)
 
-    The optimizer's state is left as it is. Plain Adam [kingma2015] only: no weight decay, no AMSGrad.
+
+AT_ONCE = 2_000_000  # features made at a time: what fits a processor's cache
+
+
+def exact_regularizer(hnet: HyperNetwork, beta: float) -> OutputRegularizer:
+    """The form of Eq. 2 that takes fewer operations a step for as many earlier tasks as there are now."""
+    direct, factored = operations(hnet, hnet.num_tasks)
+    return (OutputRegularizer if direct <= factored else FactoredRegularizer)(hnet, beta)
+
+
+def operations(hnet: HyperNetwork, num_tasks: int) -> tuple[int, int]:
+    """Multiplications a step that the last layer costs, forward and backward: direct form, factored form.
+
+    The body costs both the same. With R = tasks x chunks rows of k features and chunks of s weights, the direct form
+    multiplies R x k by k x s once forward and twice backward. The factored form makes products of size k x k: five
+    with all R rows, four with all s rows. It also starts some thirty small operations more, each of which takes
+    as long as about `STARTING` multiplications.
     """
-    steps = []
-    for group in optimizer.param_groups:
-        beta1, beta2 = group["betas"]
-        # All of a group's parameters have taken the same number of steps. It is a tensor: never read on the host.
-        t = optimizer.state.get(group["params"][0], {}).get("step", 0) + 1
-        scale1, scale2 = -group["lr"] / (1 - beta1**t), 1 / (1 - beta2**t)
-        for p in group["params"]:
-            state = optimizer.state.get(p, {})
-            grad = torch.zeros_like(p) if p.grad is None else p.grad
-            m = grad * (1 - beta1) + beta1 * state.get("exp_avg", 0)
-            v = grad.square() * (1 - beta2) + beta2 * state.get("exp_avg_sq", 0)
-            steps.append(m.mul_(scale1).div_(v.mul_(scale2).sqrt_().add_(group["eps"])))
-    return steps
+    rows, k, size = num_tasks * hnet.num_chunks, hnet.body.num_features + 1, hnet.chunk_size
+    return 3 * rows * k * size, (5 * rows + 4 * size) * k**2 + 30 * STARTING
+
+
+STARTING = 100_000  # multiplications in the time that it takes to start one operation (measured on a CPU: 5 µs)
+
+
+class Lookahead:
+    """Θ_h + ΔΘ_h (Eq. 2): where the optimizer would go on the gradients that are there now, without going there.
+
+    A second optimizer takes the step, with copies of the weights and of the first one's state. So it holds for every
+    optimizer whose state is made of tensors. ΔΘ_h is a constant: gradients for Θ_h + ΔΘ_h pass to Θ_h as they are.
+
+    Args:
+        theta: Θ_h, as `HyperNetwork.theta` gives it.
+        optimizer: has one parameter group, with exactly the values of `theta`, in that order.
+    """
+
+    def __init__(self, theta: Theta, optimizer: optim.Optimizer):
+        self.theta, self.optimizer = theta, optimizer
+        self.copies = [torch.empty_like(p) for p in theta.values()]
+        self.scout = type(optimizer)([{**optimizer.param_groups[0], "params": self.copies}])  # type: ignore[call-arg]
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """Put the copies where the step would lead."""
+        self.scout.param_groups[0]["lr"] = self.optimizer.param_groups[0]["lr"]  # a schedule may have changed it
+        for p, copy in zip(self.theta.values(), self.copies, strict=True):
+            copy.copy_(p)
+            copy.grad = torch.zeros_like(p) if p.grad is None else p.grad
+            mine = self.scout.state[copy]
+            for key, value in self.optimizer.state.get(p, {}).items():
+                mine[key] = mine[key].copy_(value) if key in mine else value.clone()
+        self.scout.step()
+
+    def __call__(self) -> Theta:
+        """Θ_h + ΔΘ_h by name."""
+        self.move()
+        return {n: Shifted.apply(p, c) for (n, p), c in zip(self.theta.items(), self.copies, strict=True)}
+
+
+class Shifted(torch.autograd.Function):
+    """p + Δ, given as a number; the gradient is that for p."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Tensor, shifted: Tensor) -> Tensor:
+        return shifted.view_as(shifted)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad, None

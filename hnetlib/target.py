@@ -65,3 +65,11 @@ class TargetNetwork:
     def copy_buffers(self) -> Buffers:
         """A copy of the module's buffers, to be stored with a task."""
         return {name: buffer.clone() for name, buffer in self.module.named_buffers()}
+
+    def state_dict(self) -> Buffers:
+        """What training leaves in the module itself: its buffers. Its weights come from outside."""
+        return self.copy_buffers()
+
+    def load_state_dict(self, state_dict: Buffers) -> None:
+        """Put buffers back."""
+        self.module.load_state_dict(state_dict, strict=False)

@@ -15,7 +15,7 @@ from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches
 from hnetlib.networks import MLP
-from hnetlib.regularizer import FactoredRegularizer, OutputRegularizer, SampledRegularizer, adam_candidate
+from hnetlib.regularizer import FactoredRegularizer, Lookahead, OutputRegularizer, SampledRegularizer
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split
 
@@ -95,9 +95,10 @@ def test_a_step_is_two_gradients_and_one_adam_step(tasks: list[Task]) -> None:
     optimizer = optim.Adam([*hnet.theta().values(), hnet.embedding(1)], lr=0.01)
     nn.functional.cross_entropy(one.target(hnet(hnet.embedding(1)), x, tasks[1].head), y).backward()
     start = [p.detach().clone() for p in hnet.theta().values()]
-    delta = adam_candidate(optimizer)[:-1]
+    theta = hnet.theta()
+    ahead = Lookahead(theta | {"embedding": hnet.embedding(1)}, optimizer)()
     with torch.no_grad():
-        [p.add_(d) for p, d in zip(hnet.theta().values(), delta, strict=True)]
+        [p.copy_(ahead[name]) for name, p in theta.items()]
     (0.3 * (hnet(hnet.embedding(0)) - targets).square().sum()).backward()
     with torch.no_grad():
         [p.copy_(s) for p, s in zip(hnet.theta().values(), start, strict=True)]

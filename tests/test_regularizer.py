@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from torch import nn, optim
 
 from hnetlib.hypernet import HyperNetwork
-from hnetlib.regularizer import FactoredRegularizer, OutputRegularizer, SampledRegularizer, adam_candidate
+from hnetlib.regularizer import (
+    FactoredRegularizer,
+    Lookahead,
+    OutputRegularizer,
+    RowSampledRegularizer,
+    SampledRegularizer,
+)
 
 # num_weights, chunk_size, hidden sizes, earlier tasks
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 45), st.lists(st.integers(1, 6), max_size=2), st.integers(1, 4))
@@ -19,6 +25,7 @@ EXACT: dict[str, Make] = {
     "direct": OutputRegularizer,
     "factored": FactoredRegularizer,
     "sampled, all tasks": partial(SampledRegularizer, num_samples=99),
+    "sampled, all rows": partial(RowSampledRegularizer, num_rows=9999),
 }
 
 
@@ -120,18 +127,22 @@ def test_the_snapshot_does_not_follow_the_hypernetwork() -> None:
         assert not torch.equal(regularizer.snapshot[name], hnet.theta()[name])
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_the_candidate_is_the_step_that_adam_then_takes(fused: bool) -> None:
+@pytest.mark.parametrize("make", [partial(optim.Adam, fused=True), optim.Adam, partial(optim.SGD, momentum=0.9)])
+def test_the_lookahead_is_where_the_optimizer_then_goes(make: Callable[..., optim.Optimizer]) -> None:
     torch.manual_seed(0)
-    parameters = [nn.Parameter(torch.randn(5, 3)), nn.Parameter(torch.randn(4))]
-    optimizer = optim.Adam(parameters, lr=0.03, betas=(0.8, 0.95), fused=fused)
-    for _ in range(4):
-        for p in parameters:
+    theta = {"a": nn.Parameter(torch.randn(5, 3)), "b": nn.Parameter(torch.randn(4))}
+    optimizer = make(list(theta.values()), lr=0.03)
+    lookahead = Lookahead(theta, optimizer)
+    for i in range(4):
+        optimizer.param_groups[0]["lr"] = 0.03 / (i + 1)
+        for p in theta.values():
             p.grad = torch.randn_like(p)
-        before = [p.detach().clone() for p in parameters]
-        candidate = adam_candidate(optimizer)
-        for p, b in zip(parameters, before, strict=True):
-            assert torch.equal(p, b), "a candidate step must not be taken"
+        before = {name: p.detach().clone() for name, p in theta.items()}
+        ahead = lookahead()
+        for name, p in theta.items():
+            assert torch.equal(p, before[name]), "a candidate step must not be taken"
+        (gradient,) = torch.autograd.grad(ahead["a"].square().sum(), theta["a"])
+        torch.testing.assert_close(gradient, 2 * ahead["a"].detach())
         optimizer.step()
-        for p, b, c in zip(parameters, before, candidate, strict=True):
-            torch.testing.assert_close(p.detach() - b, c, rtol=1e-4, atol=1e-6)
+        for name, p in theta.items():
+            assert torch.equal(p, ahead[name])

@@ -1,7 +1,7 @@
 """No protection at all: train one network on task after task."""
 
-import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
@@ -38,12 +38,7 @@ class FineTuning:
             optimizer.step()
             return loss.detach()
 
-        before = copy.deepcopy(self.module.state_dict())
-        try:
-            train(task, self.training, step)
-        except BaseException:
-            self.module.load_state_dict(before)
-            raise
+        train(task, self.training, step, {"module": self.module, "optimizer": optimizer})
         self.heads.append(task.head)
 
     @torch.no_grad()
@@ -58,3 +53,13 @@ class FineTuning:
         self.module.eval()
         outputs, head = self.module(x), self.heads[task]
         return outputs if head is None else outputs[..., head]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The network, and each task's head."""
+        heads = [head and (head.start, head.stop) for head in self.heads]
+        return {"module": self.module.state_dict(), "heads": heads}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the place of the learner that gave this state."""
+        self.module.load_state_dict(state_dict["module"])
+        self.heads = [head and slice(*head) for head in state_dict["heads"]]
