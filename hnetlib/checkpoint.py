@@ -75,7 +75,7 @@ class Checkpoint:
     def save(self) -> None:
         """Write everything; there is never a half-written file in its place."""
         content = io.BytesIO()
-        self.sessions[-1]["seconds"] = time.monotonic() - self.started
+        self.elapsed()
         names = ("key", "boundary", "stages", "sessions")
         torch.save({name: getattr(self, name) for name in names}, content)
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
@@ -91,6 +91,11 @@ class Checkpoint:
         finally:
             partial.unlink(missing_ok=True)
         self.saved_at = time.monotonic()
+
+    def elapsed(self) -> float:
+        """Seconds that the run has taken so far, in all its sessions."""
+        self.sessions[-1]["seconds"] = time.monotonic() - self.started
+        return sum(session["seconds"] for session in self.sessions)
 
     # -- between tasks
 

@@ -31,3 +31,19 @@ class CheckpointError(HnetError, RuntimeError):
 
 class OutOfTime(HnetError, TimeoutError):
     """The time given to a run is over; its checkpoint has what was done."""
+
+
+class ConfigError(HnetError, ValueError):
+    """A setting of an experiment does not exist, or cannot have this value."""
+
+
+class UnknownExperimentError(HnetError, LookupError):
+    """No experiment has this name."""
+
+
+class NotBuiltError(HnetError, NotImplementedError):
+    """The experiment is planned, but its method is not in the package yet."""
+
+
+class RecordError(HnetError, ValueError):
+    """A record is damaged, or not a record."""

@@ -8,15 +8,66 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from hnetlib import metrics
+from hnetlib.errors import RecordError
 
-REPOSITORY = Path(__file__).parents[2]
-RESULTS = REPOSITORY / "data" / "results"
+PACKAGE = Path(__file__).parents[1]
+REPOSITORY = PACKAGE.parent
+# In a checkout, the project's own records; of an installed package, a folder where it is used.
+RESULTS = REPOSITORY / "data" / "results" if (REPOSITORY / "pyproject.toml").exists() else Path("results")
+
+Rows = list[list[float | None]]
+
+
+class Strict(BaseModel):
+    """Knows its fields, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Provenance(Strict):
+    """What a result depends on besides its configuration."""
+
+    commit: str  # "+changes": the package's files were not those of the commit
+    started: str  # UTC
+    python: str
+    torch: str
+    device: str
+    threads: int
+    data_sha256: str | None = None  # of the data set's tensors
+    wall_seconds: float  # of all sessions
+    resumed: int  # how often the run went on from its checkpoint
+    commits: list[str] = []  # of all sessions, where they are several
+
+
+class Inferred(Strict):
+    """Results with the task not given, after all tasks."""
+
+    final: float  # task-averaged accuracy in percent
+    accuracies: list[float]  # on each task
+    task_inference: list[float]  # how often the right task was found, in percent
+
+
+class Record(Strict):
+    """One run of one experiment with one seed."""
+
+    schema_version: Literal[1] = 1
+    experiment: str
+    seed: int
+    tier: Literal["quick", "reduced", "paper"]
+    changed: dict[str, Any] = {}  # settings that differ from the experiment's own: --set key=value
+    config: dict[str, Any]  # see hnetlib.experiments.config
+    num_weights: dict[str, int]  # of the target network and of the hypernetwork with its embeddings
+    metrics: dict[str, float]  # in percent; of the toy regression, a mean squared error
+    matrix: Rows  # row: after which task; column: measured on which task; null: not measured
+    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy"
+    provenance: Provenance
 
 
 @cache
@@ -27,7 +78,10 @@ def commit() -> str:
     """
 
     def git(*arguments: str) -> str:
-        run = subprocess.run(["git", "-C", REPOSITORY, *arguments], capture_output=True, text=True)
+        try:
+            run = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
+        except OSError:  # no git here
+            return ""
         return run.stdout.strip()
 
     head = git("rev-parse", "HEAD") or "unknown"
@@ -35,7 +89,7 @@ def commit() -> str:
 
 
 def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What a result depends on besides its configuration."""
+    """Where and with what a run is made."""
     cuda = torch.device(device).type == "cuda"
     return {
         "commit": commit(),
@@ -53,7 +107,7 @@ def derived(matrix: Tensor) -> dict[str, float]:
     return {measure.__name__: round(measure(matrix), 4) for measure in names}
 
 
-def rows(matrix: Tensor, digits: int = 4) -> list[list[float | None]]:
+def rows(matrix: Tensor, digits: int = 4) -> Rows:
     """A matrix as JSON: lists, with null where nothing was measured."""
     return [[None if value != value else round(value, digits) for value in row] for row in matrix.tolist()]
 
@@ -64,28 +118,50 @@ def as_matrix(record: Mapping[str, Any]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def write(record: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Store a record as FOLDER/EXPERIMENT/seed-N.json; there is never a half-written file."""
-    path = folder / record["experiment"] / f"seed-{record['seed']}.json"
+def place(experiment: str, seed: int, tier: str = "paper", folder: Path = RESULTS) -> Path:
+    """Where a record stands: FOLDER/EXPERIMENT/seed-N.json, those of a smaller tier in a folder of their own."""
+    return folder / experiment / ("" if tier == "paper" else tier) / f"seed-{seed}.json"
+
+
+def write(record: Record, path: Path) -> Path:
+    """Store a record; there is never a half-written file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     try:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(record.model_dump(), indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
 
 
+def load(path: Path) -> Record:
+    """One record, validated.
+
+    Raises:
+        RecordError: the file is missing, damaged, or no record.
+    """
+    try:
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read ({error}).") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RecordError(f"{path} is not a record: {where}: {first['msg']}.") from None
+
+
 def paper(experiment: str, metric: str = "final") -> list[dict[str, Any]]:
     """What the paper (metric "released": its code) says of an experiment: rows with value, sem, n and where."""
-    files = sorted((REPOSITORY / "data" / "paper").glob("*.json"))
+    files = sorted((PACKAGE / "experiments" / "paper").glob("*.json"))
     rows = [row for path in files for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
     return [row for row in rows if row["id"] == experiment and row.get("metric", "final") == metric]
 
 
-def read(experiment: str, seed: int | None = None, folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """All records of an experiment by seed, or one seed's; an empty list where there is none yet."""
-    pattern = f"seed-{'*' if seed is None else seed}.json"
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / experiment).glob(pattern)]
+def read(
+    experiment: str, seed: int | None = None, folder: Path | None = None, tier: str = "paper"
+) -> list[dict[str, Any]]:
+    """All records of an experiment at a tier by seed, or one seed's; an empty list where there is none yet."""
+    pattern = place(experiment, 0, tier, folder or RESULTS).with_name(f"seed-{'*' if seed is None else seed}.json")
+    records = [load(path).model_dump() for path in pattern.parent.glob(pattern.name)]
     return sorted(records, key=lambda record: record["seed"])

@@ -1,0 +1,193 @@
+"""What a run is made of, as data. Where a value comes from stands beside it in `registry.py`."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from hnetlib.errors import ConfigError
+
+Tier = Literal["quick", "reduced", "paper"]
+ScenarioName = Literal["CL1", "CL2", "CL3"]
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The sequence of tasks."""
+
+    kind: Literal["permuted", "split", "polynomials", "split-cifar"]
+    images: Literal["none", "digits", "mnist", "cifar", "shapes"]  # which pictures, if any
+    num_tasks: int
+    scenario: ScenarioName = "CL1"  # what is known at test time
+    padding: int = 0  # zeros added on each side of a picture
+
+
+@dataclass(frozen=True)
+class Target:
+    """The network that answers."""
+
+    kind: Literal["mlp", "resnet32", "zenkenet"] = "mlp"
+    hidden: tuple[int, ...] = ()  # sizes of the hidden layers of an MLP
+    activation: Literal["relu", "sigmoid"] = "relu"
+
+
+@dataclass(frozen=True)
+class Hypernet:
+    """The network that makes a network."""
+
+    task_dim: int  # length of a task embedding
+    chunk_dim: int  # length of a chunk embedding
+    hidden: tuple[int, ...]  # sizes of its hidden layers
+    chunk_size: int | None  # weights made at a time; null: all at once
+    activation: Literal["elu", "relu", "sigmoid"] = "elu"
+
+
+@dataclass(frozen=True)
+class HNET:
+    """The hypernetwork with the output regularizer; the task is given, or inferred by lowest entropy."""
+
+    hypernet: Hypernet
+    beta: float = 0.01  # β_output of Eq. 2
+    lookahead: bool = True  # the penalty at Θ_h + ΔΘ_h
+    sampled_tasks: int | None = None  # regularize so many random tasks a step (Appendix D); null: all
+    label_smoothing: float = 0.0  # share of the target probability that is spread evenly over the classes
+    name: Literal["hnet"] = "hnet"
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """No protection."""
+
+    name: Literal["fine-tuning"] = "fine-tuning"
+
+
+@dataclass(frozen=True)
+class EWC:
+    """Online elastic weight consolidation."""
+
+    strength: float  # λ
+    gamma: float = 1.0  # how much of the old Fisher information is kept
+    name: Literal["ewc"] = "ewc"
+
+
+@dataclass(frozen=True)
+class SI:
+    """Synaptic intelligence."""
+
+    strength: float  # c
+    name: Literal["si"] = "si"
+
+
+@dataclass(frozen=True)
+class HAT:
+    """Hard attention to the task."""
+
+    s_max: float = 400.0  # steepest gate
+    strength: float = 0.75  # of the sparsity regularizer
+    name: Literal["hat"] = "hat"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A generator that replays the past: unprotected (DGR), or from a hypernetwork (HNET+R, HNET+TIR)."""
+
+    name: Literal["dgr", "hnet-r", "hnet-tir", "replay-upper-bound"]
+    encoder: tuple[int, ...] = ()  # hidden layers of the VAE's encoder
+    decoder: tuple[int, ...] = ()  # hidden layers of the VAE's decoder
+    latent: int = 100  # length of the latent vector, and of the decoder's constant task input
+    generator: Hypernet | None = None  # makes the decoder
+    generator_beta: float = 0.0  # its β_output
+    classifier: HNET | None = None  # HNET+TIR: the protected classifier
+    sampled_tasks: int | None = None  # as in HNET
+
+
+Method = HNET | FineTuning | EWC | SI | HAT | Replay
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How one task is trained: Adam."""
+
+    iterations: int  # steps a task
+    batch_size: int  # samples a step
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a run depends on besides its seed, which draws data, initial weights and the order of samples."""
+
+    tasks: Tasks
+    target: Target
+    method: Method
+    optimization: Optimization
+    initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
+
+
+def at_tier(config: Config, tier: Tier) -> Config:
+    """The configuration at another tier.
+
+    reduced: a tenth of the steps. quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate;
+    it runs the same code, and says nothing about the paper's numbers.
+    """
+    if tier == "paper":
+        return config
+    optimization = replace(config.optimization, iterations=max(1, config.optimization.iterations // 10))
+    if tier == "reduced":
+        return replace(config, optimization=optimization)
+    if config.tasks.kind == "polynomials":
+        return replace(config, optimization=replace(optimization, iterations=1000))
+    tasks = replace(config.tasks, images="digits", num_tasks=min(5, config.tasks.num_tasks), padding=0)
+    target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden))
+    optimization = replace(optimization, iterations=200, batch_size=64, learning_rate=0.003)
+    method = config.method
+    if isinstance(method, HNET):
+        method = replace(method, hypernet=small(method.hypernet))
+    return replace(config, tasks=tasks, target=target, method=method, optimization=optimization)
+
+
+def small(hypernet: Hypernet) -> Hypernet:
+    """A hypernetwork for the quick tier."""
+    return replace(
+        hypernet,
+        task_dim=min(16, hypernet.task_dim),
+        chunk_dim=min(8, hypernet.chunk_dim),
+        hidden=tuple(min(16, units) for units in hypernet.hidden),
+        chunk_size=hypernet.chunk_size and max(10, min(1500, hypernet.chunk_size // 50)),
+    )
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """The configuration as plain data."""
+    return asdict(config)
+
+
+def with_values(config: Config, values: dict[str, Any]) -> Config:
+    """The configuration with some values changed: {"method.beta": 0.1}.
+
+    Raises:
+        ConfigError: there is no such key, or the value is of another type than the key needs.
+    """
+    data = as_dict(config)
+    for path, value in values.items():
+        *way, key = path.split(".")
+        place: Any = data
+        for step in way:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or key not in place:
+            raise ConfigError(f"There is no setting {path!r}; the known ones are {', '.join(keys(data))}.")
+        place[key] = value
+    try:
+        return TypeAdapter(Config).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if str(part) in "".join(values))
+        raise ConfigError(f"{where or ', '.join(values)}: {first['msg']}, got {first['input']!r}.") from None
+
+
+def keys(data: dict[str, Any], prefix: str = "") -> list[str]:
+    """All settings, with dots for levels."""
+    found = []
+    for key, value in data.items():
+        found += keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return found

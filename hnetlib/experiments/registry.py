@@ -1,0 +1,295 @@
+"""One named entry for every row and every curve of the paper.
+
+Where values come from: [p] the paper's Appendix C, [c] the released code, [o] our choice, because both are silent.
+Rows that share a trained model share a run: `ROWS` says which run answers which row, and how.
+"""
+
+import difflib
+import fnmatch
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil
+
+from hnetlib.errors import UnknownExperimentError
+from hnetlib.experiments.config import (
+    EWC,
+    HAT,
+    HNET,
+    SI,
+    Config,
+    FineTuning,
+    Hypernet,
+    Method,
+    Optimization,
+    Replay,
+    ScenarioName,
+    Target,
+    Tasks,
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run that can be asked for by name."""
+
+    id: str
+    where: str  # its place in the paper
+    config: Config
+    seeds: int = 20  # how many the paper has
+    draw: Callable[[Config, int], Config] | None = None  # where the seed also draws the configuration (Fig. A7)
+
+
+EXPERIMENTS: dict[str, Experiment] = {}
+ROWS: dict[str, tuple[str, str]] = {}  # row -> experiment, evaluation ("given": the task is given; "entropy": inferred)
+FIGURES: dict[str, list[str]] = {}  # figure -> the experiments of its curves
+
+
+def add(name: str, where: str, config: Config, seeds: int = 20, rows: dict[str, str] | None = None) -> None:
+    """Enter an experiment, as its own row unless `rows` (row: evaluation) says which it answers."""
+    EXPERIMENTS[name] = Experiment(name, where, config, seeds)
+    for row, evaluation in (rows or {name: "given"}).items():
+        ROWS[row] = name, evaluation
+
+
+def curve(figure: str, name: str, config: Config, seeds: int = 5) -> None:
+    """Enter an experiment that is a curve or a point of a figure; an equal one that is there already is shared."""
+    for known in EXPERIMENTS.values():
+        if known.config == config and known.draw is None:
+            name = known.id
+    if name not in EXPERIMENTS:
+        EXPERIMENTS[name] = Experiment(name, f"Fig. {figure.removeprefix('fig')}", config, seeds)
+    FIGURES.setdefault(figure, []).append(name)
+
+
+# -- permuted MNIST: padded to 32 x 32, two hidden layers of 1,000, 5,000 steps of 128, Adam 1e-4 [p] --------------
+
+LONG = Optimization(iterations=5000, batch_size=128, learning_rate=1e-4)  # [p]
+P10_HNET = Hypernet(task_dim=24, chunk_dim=8, hidden=(25, 25), chunk_size=78_000)  # [p]; ELU [c]
+P10_VAE = replace(P10_HNET, chunk_size=85_000)  # [p]
+P100_HNET = Hypernet(128, 12, (200, 250, 350), 7500, "relu")  # [p]; embeddings and ReLU [c]
+SMALL_HNET = Hypernet(64, 12, (100, 75, 50), 2000)  # [p] Appendix D; task embedding 64 [p]; ELU [o]
+
+
+def permuted(
+    method: Method,
+    scenario: ScenarioName = "CL1",
+    num_tasks: int = 10,
+    hidden: tuple[int, ...] = (1000, 1000),
+    optimization: Optimization = LONG,
+) -> Config:
+    """Permuted MNIST."""
+    return Config(
+        Tasks("permuted", "mnist", num_tasks, scenario, padding=2), Target("mlp", hidden), method, optimization
+    )
+
+
+BETA_P10 = 0.01  # [p]; the released command line has 0.1
+add(
+    "p10-cl1-hnet",
+    "Table 1",
+    permuted(HNET(P10_HNET, BETA_P10)),
+    rows={"p10-cl1-hnet": "given", "p10-cl3-hnet-ent": "entropy", "p10-1000x1000-hnet": "given"},
+)
+add("p10-cl2-hnet-ent", "Table 1", permuted(HNET(P10_HNET, BETA_P10), "CL2"), rows={"p10-cl2-hnet-ent": "entropy"})
+
+# -- split MNIST: not padded, two hidden layers of 400, 2,000 steps of 128, Adam 1e-3 [p] ---------------------------
+
+SHORT = Optimization(iterations=2000, batch_size=128, learning_rate=1e-3)  # [p]
+S_HNET = Hypernet(96, 96, (10, 10), 42_000)  # [p]; ELU [p: "the same as the VAE"], the released code has ReLU
+S_VAE = replace(S_HNET, chunk_size=50_000)  # [p]
+
+
+def split(method: Method, scenario: ScenarioName = "CL1") -> Config:
+    """Split MNIST: five tasks of two digits."""
+    return Config(Tasks("split", "mnist", 5, scenario), Target("mlp", (400, 400)), method, SHORT)
+
+
+add("s-cl1-hnet", "Table 1", split(HNET(S_HNET)), rows={"s-cl1-hnet": "given", "s-cl3-hnet-ent": "entropy"})
+add("s-cl2-hnet-ent", "Table 1", split(HNET(S_HNET), "CL2"), rows={"s-cl2-hnet-ent": "entropy"})
+
+# -- Tables 1 and 2: the methods of weight regularization and of replay ---------------------------------------------
+
+# Strengths: those of van de Ven & Tolias's present defaults [o], to be searched around.
+EWC_STRENGTH = {"p10": 100.0, "s-CL1": 1e5, "s-CL2": 1e10, "s-CL3": 1e9}
+SI_STRENGTH = {"p10-CL1": 10.0, "p10-CL2": 10.0, "p10-CL3": 5.0, "s-CL1": 10.0, "s-CL2": 5e4, "s-CL3": 5e3}
+SCENARIOS: tuple[ScenarioName, ...] = ("CL1", "CL2", "CL3")
+P10_R = Replay("hnet-r", (1000, 1000), (400, 400), 100, P10_VAE, 0.05)  # [p]
+P10_TIR = Replay("hnet-tir", (1000, 1000), (1000, 1000), 100, P10_VAE, 0.05, HNET(P10_HNET))  # [p]
+S_R = Replay("hnet-r", (400, 400), (250, 350), 100, S_VAE, 0.01)  # [p]
+S_TIR = Replay("hnet-tir", (400, 400), (50, 150), 100, S_VAE, 0.05, HNET(S_HNET))  # [p]
+
+for key, sequence, vae, with_r, with_tir in (
+    ("p10", permuted, (1000, 1000), P10_R, P10_TIR),
+    ("s", split, (400, 400), S_R, S_TIR),
+):
+    for scenario in SCENARIOS:
+        name = f"{key}-{scenario.lower()}"
+        ewc = EWC_STRENGTH.get(key) or EWC_STRENGTH[f"{key}-{scenario}"]
+        add(f"{name}-ewc", "Table 1", sequence(EWC(ewc), scenario))
+        add(f"{name}-si", "Table 1", sequence(SI(SI_STRENGTH[f"{key}-{scenario}"]), scenario))
+        add(f"{name}-dgr", "Table 1", sequence(Replay("dgr", vae, vae), scenario))
+        add(f"{name}-hnet-r", "Tables 1-3", sequence(with_r, scenario))
+        add(f"{name}-replay-upper-bound", "Table 2", sequence(Replay("replay-upper-bound"), scenario))
+    # HNET+TIR has a head for each task in CL1 and CL3: one training answers both.
+    both = {f"{key}-cl1-hnet-tir": "given", f"{key}-cl3-hnet-tir": "inferred"}
+    add(f"{key}-cl1-hnet-tir", "Tables 1 and 3", sequence(with_tir), rows=both)
+    cl2 = f"{key}-cl2-hnet-tir"
+    add(cl2, "Table 1", sequence(with_tir, "CL2"), rows={cl2: "inferred"})
+
+# -- long sequences: PermutedMNIST-100 and -250 ---------------------------------------------------------------------
+
+P100 = permuted(HNET(P100_HNET), num_tasks=100)  # β 0.01 [p]
+P100_CL2_HNET = replace(P100_HNET, hidden=(200, 250, 300), chunk_size=6000)  # [p]
+P100_VAE = Hypernet(128, 12, (100,), 20_000)  # [c]
+P100_TIR = Replay("hnet-tir", (1000, 1000), (400, 400), 100, P100_VAE, 0.1, HNET(P100_HNET))  # [c]; layers [o]
+add(
+    "p100-cl1-hnet",
+    "Table 4, Figs. 3a and A2b",
+    P100,
+    5,
+    # Table 6 does not say how its run differs from that of Table 4.
+    rows=dict.fromkeys(("p100-cl1-hnet", "p100-cl1-hnet-output-7500", "p100-1000x1000-hnet"), "given"),
+)
+add("p100-cl1-hnet-output-6000", "Fig. A2b", permuted(HNET(P100_CL2_HNET), num_tasks=100), 5)
+add("p100-cl3-hnet-tir", "Table 4", permuted(P100_TIR, "CL3", 100), 5, {"p100-cl3-hnet-tir": "inferred"})
+CL2_TIR = replace(P100_TIR, classifier=HNET(P100_CL2_HNET), sampled_tasks=20)  # [p] 20 random tasks a step
+add("p100-cl2-hnet-tir", "Table 4", permuted(CL2_TIR, "CL2", 100), 5, {"p100-cl2-hnet-tir": "inferred"})
+P250_HNET = replace(P100_HNET, chunk_size=12_000)  # [p]
+add("p250-cl1-hnet", "Appendix D", permuted(HNET(P250_HNET, 0.1, sampled_tasks=32), num_tasks=250), 5)  # [p]
+
+# -- Appendix D and Table 6: other target sizes ---------------------------------------------------------------------
+
+SMALL = HNET(SMALL_HNET, 0.05)  # [p]
+add("p10-cl1-hnet-small-target", "Appendix D", permuted(SMALL, hidden=(100, 100)))
+# 0.95 for the right class, 0.05 / 9 for each other one: the even share is 0.05 x 10 / 9 [p].
+SOFT = replace(SMALL, label_smoothing=0.05 * 10 / 9)
+add("p10-cl1-hnet-small-target-soft-targets", "Appendix D", permuted(SOFT, hidden=(100, 100)))
+P50 = HNET(replace(SMALL_HNET, hidden=(100, 100)), 0.1)  # [p]
+add("p50-cl1-hnet-small-target", "Appendix D", permuted(P50, num_tasks=50, hidden=(100, 100)))
+EPOCHS_50 = Optimization(iterations=50 * 60_000 // 64, batch_size=64, learning_rate=1e-4)  # [p] 50 epochs of 64
+TABLE_6 = {  # hypernetworks of about the target's size [o]; for (100, 100) that of Appendix D
+    100: SMALL,
+    500: HNET(replace(P10_HNET, chunk_size=30_000)),
+    2000: HNET(replace(P10_HNET, chunk_size=235_000)),
+}
+for units, smaller in TABLE_6.items():
+    size = (units, units)
+    add(f"p10-{units}x{units}-hnet", "Table 6", permuted(smaller, hidden=size, optimization=EPOCHS_50))
+    add(f"p10-{units}x{units}-hat", "Table 6", permuted(HAT(), hidden=size, optimization=EPOCHS_50))
+EPOCHS_200 = replace(EPOCHS_50, iterations=200 * 60_000 // 64)  # [p] HAT's own: 200 epochs
+add("p10-1000x1000-hat", "Table 6", permuted(HAT(), optimization=EPOCHS_200))
+add("p100-1000x1000-hat", "Table 6", permuted(HAT(), num_tasks=100, optimization=EPOCHS_200))
+
+# -- split CIFAR-10/100: six tasks of ten classes, CL1 --------------------------------------------------------------
+
+
+def cifar(target: Target, method: Method, epochs: int, batch_size: int, learning_rate: float) -> Config:
+    """CIFAR-10, then the first fifty classes of CIFAR-100; steps for the 50,000 pictures of the first task."""
+    optimization = Optimization(epochs * 50_000 // batch_size, batch_size, learning_rate)
+    return Config(Tasks("split-cifar", "cifar", 6), target, method, optimization)
+
+
+RESNET_HNET = HNET(Hypernet(32, 32, (), 7000), 0.05)  # [p], linear
+ZENKE_HNET = HNET(Hypernet(48, 80, (100, 150, 200), 5500), 0.01)  # [p]; embeddings [c]
+add("cifar-resnet32-hnet", "Table 5", cifar(Target("resnet32"), RESNET_HNET, 200, 32, 1e-3), 5)  # [p, c]
+add("cifar-zenke-hnet", "Table 5", cifar(Target("zenkenet"), ZENKE_HNET, 80, 256, 1e-4), 5)  # [p, c]
+add("cifar-zenke-si", "Appendix D", cifar(Target("zenkenet"), SI(0.1), 80, 256, 1e-4), 5)  # c 0.1 [o]
+
+# -- figures --------------------------------------------------------------------------------------------------------
+
+TOY = Hypernet(2, 0, (10, 10), None, "sigmoid")  # [p]
+
+
+def toy(beta: float) -> Config:
+    """Three polynomials (Appendix C)."""
+    tasks, target = Tasks("polynomials", "none", 3), Target("mlp", (10, 10), "sigmoid")  # [p]
+    return Config(tasks, target, HNET(TOY, beta), Optimization(4000, 32, 0.01))  # [p]
+
+
+curve("fig2", "fig2", toy(0.005), seeds=20)  # [p]
+for beta in (0, 1e-4, 1e-3, 0.05, 0.5, 5):  # [o]
+    curve("fig2-beta", f"fig2-beta-{beta:g}", toy(beta))
+
+DGR_100 = Replay("dgr", (1000, 1000), (1000, 1000))  # [p]
+FIG_3A: dict[str, Method] = {
+    "hnet": P100.method,
+    "si": SI(0.1),
+    "ewc": EWC(100.0),
+    "dgr": DGR_100,
+}  # [p] c 0.1, λ 100, γ 1
+for name, method in FIG_3A.items():
+    curve("fig3a", f"p100-cl1-{name}", permuted(method, num_tasks=100))
+
+# Fig. 3b: the paper gives no architectures. Same as P10, other chunk sizes [o]: 27 weights a generated number.
+for ratio in (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0):
+    chunk = 78_000 if ratio == 1.0 else round(ratio * 2_126_100 / 26)
+    curve("fig3b", f"fig3b-ratio-{ratio:g}", permuted(HNET(replace(P10_HNET, chunk_size=chunk))))
+
+for beta in (5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1):  # [p]
+    curve("figA2a", f"figA2a-beta-{beta:g}", permuted(HNET(P100_HNET, beta), num_tasks=100))
+for name in ("p100-cl1-hnet", "p100-cl1-hnet-output-6000"):
+    curve("figA2b", name, EXPERIMENTS[name].config)
+
+for scenario in ("CL2", "CL3"):
+    curve("figA4", f"p100-{scenario.lower()}-hnet-tir", EXPERIMENTS[f"p100-{scenario.lower()}-hnet-tir"].config)
+    for name in ("si", "dgr", "ewc"):
+        curve("figA4", f"p100-{scenario.lower()}-{name}", permuted(FIG_3A[name], scenario, 100))
+
+STRENGTHS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 7500, 10_000)  # [p]
+for strength in STRENGTHS:
+    curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100))
+curve("figA5c", "p100-cl1-fine-tuning", permuted(FineTuning(), num_tasks=100))
+curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0), num_tasks=100))
+
+for power in range(-3, 5):  # [p] one seed each
+    for c in (10.0**power, 5 * 10.0**power)[: 2 if power < 4 else 1]:
+        curve("figA6a", f"figA6a-c-{c:g}", permuted(SI(c), num_tasks=100), seeds=1)
+for gamma in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):  # [p]; λ as in Fig. A5 [o]
+    for strength in STRENGTHS:
+        name = f"figA6b-lambda-{strength}-gamma-{gamma:g}"
+        curve("figA6b", name, permuted(EWC(float(strength), gamma), num_tasks=100), seeds=1)
+
+
+def count(hypernet: Hypernet, num_weights: int, num_tasks: int) -> int:
+    """Weights of a chunked hypernetwork, its embeddings among them."""
+    assert hypernet.chunk_size
+    layers = [hypernet.task_dim + hypernet.chunk_dim, *hypernet.hidden, hypernet.chunk_size]
+    weights = sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(layers))
+    return weights + ceil(num_weights / hypernet.chunk_size) * hypernet.chunk_dim + num_tasks * hypernet.task_dim
+
+
+def random_hypernet(config: Config, seed: int) -> Config:
+    """Fig. A7: an architecture from the paper's grid [p], with a compression ratio between 0.01 and 2."""
+    assert isinstance(config.method, HNET)
+    grid, drawn = random.Random(seed), config.method.hypernet
+    target = 2_126_100 if config.tasks.kind == "permuted" else 478_410
+    sizes = [10, 50, *range(100, 600, 100), 750, *range(1000, 11_000, 1000), 20_000, 30_000, 40_000]
+    while True:
+        hidden = tuple(grid.choice([5, *range(10, 110, 10)]) for _ in range(grid.choice([1, 2])))
+        drawn = replace(drawn, hidden=hidden, chunk_dim=grid.choice([8, 12, 24, 56, 96]), chunk_size=grid.choice(sizes))
+        if 0.01 <= count(drawn, target, config.tasks.num_tasks) / target <= 2:
+            return replace(config, method=replace(config.method, hypernet=drawn))
+
+
+for name, config, many in (("split", split(HNET(S_HNET)), 60), ("permuted", permuted(HNET(P10_HNET)), 40)):
+    EXPERIMENTS[f"figA7-{name}"] = Experiment(f"figA7-{name}", "Fig. A7", config, many, random_hypernet)
+    FIGURES.setdefault("figA7", []).append(f"figA7-{name}")
+
+
+def find(pattern: str) -> list[Experiment]:
+    """The experiments behind an id of a row or run, a figure's name, or a pattern with *.
+
+    Raises:
+        UnknownExperimentError: nothing has that name.
+    """
+    names = {**{row: [run] for row, (run, _) in ROWS.items()}, **FIGURES, **{name: [name] for name in EXPERIMENTS}}
+    if pattern in names:
+        return [EXPERIMENTS[name] for name in names[pattern]]
+    matching = [name for name in EXPERIMENTS if fnmatch.fnmatchcase(name, pattern)]
+    if not matching:
+        close = difflib.get_close_matches(pattern, names, n=3)
+        hint = f"Did you mean {', '.join(close)}?" if close else "`hnet list` shows all."
+        raise UnknownExperimentError(f"There is no experiment {pattern!r}. {hint}")
+    return [EXPERIMENTS[name] for name in matching]
