@@ -1,0 +1,300 @@
+"""The command `hnet`: list, run and report the paper's experiments; fetch data; show a record."""
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from hnetlib.data import BUILDERS, data_dir, load_images
+from hnetlib.errors import ConfigError, HnetError, RecordError, UnknownExperimentError
+from hnetlib.experiments import record, registry, run, sweep
+from hnetlib.experiments.config import Tier, as_dict
+from hnetlib.experiments.report import Row, pending, report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The experiments of *Continual learning with hypernetworks*, one name each. "
+    "Exit status: 0 done, 1 something failed, 2 wrong use, 3 time was up with work left.",
+    rich_markup_mode="markdown",
+)
+out = Console()
+Folder = Annotated[Path, typer.Option("--out", help="Folder of the records.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Rows (p10-cl1-hnet), figures (fig3b), patterns (s-*).")]
+Seeds = Annotated[str, typer.Option(help="For example 0, 0-4 or 0,3,7-9.")]
+TIERS = "paper: as published; reduced: a tenth of the steps; quick: a rehearsal on small digits."
+AtTier = Annotated[Tier, typer.Option(help=TIERS)]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]
+Pending = Annotated[bool, typer.Option("--pending", help="Whatever the report still lacks, in its order.")]
+Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
+Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
+MARKS = {"reproduced": "[green]reproduced[/]", "short": "[red]short[/]", "pending": "[dim]pending[/]"}
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, folder: Folder = record.RESULTS) -> None:
+    """List all experiments: their place in the paper, the rows they answer, the records there are."""
+    answers: dict[str, list[str]] = {}
+    for row, (name, _) in registry.ROWS.items():
+        answers.setdefault(name, []).append(row)
+    entries: list[dict[str, Any]] = [
+        {
+            "id": name,
+            "where": entry.where,
+            "rows": answers.get(name, []),
+            "figures": [figure for figure, names in registry.FIGURES.items() if name in names],
+            "seeds": entry.seeds,
+            "records": len(record.read(name, folder=folder)),
+            "built": built(name),
+            "config": as_dict(entry.config),
+        }
+        for name, entry in registry.EXPERIMENTS.items()
+    ]
+    if as_json:
+        print(json.dumps(entries, indent=1))
+        return
+    table = Table("id", "in the paper", "also answers", "records", box=None, header_style="bold")
+    for e in entries:
+        others = [row for row in e["rows"] if row != e["id"]]
+        count = f"{e['records']} of {e['seeds']}" if e["built"] else "not built yet"
+        table.add_row(e["id"], e["where"], ", ".join(others), count)
+    out.print(table)
+
+
+def built(name: str) -> bool:
+    """Whether the package has the method yet."""
+    try:
+        run.refuse_unbuilt(registry.EXPERIMENTS[name].config)
+    except HnetError:
+        return False
+    return True
+
+
+@app.command("run")
+def run_(
+    ids: Ids = None,
+    seeds: Seeds = "0",
+    tier: AtTier = "paper",
+    device: Device = "auto",
+    folder: Folder = record.RESULTS,
+    set_: Set = None,
+    pending_: Pending = False,
+    minutes: Minutes = None,
+    workers: Workers = 1,
+    ray: Ray = None,
+) -> None:
+    """Run experiments. Each run leaves a record; a run that was killed goes on where it stopped."""
+    if bool(ids) == pending_:
+        raise typer.BadParameter("Name experiments, or give --pending; `hnet list` shows what there is.")
+    changed, where = settings(set_ or []), choose(device)
+    if pending_:
+        asked = [(name, seed) for name, seed in pending(folder) if built(name)]
+    else:
+        names = [entry.id for pattern in ids or [] for entry in found(pattern)]
+        asked = [(name, seed) for seed in numbers(seeds) for name in dict.fromkeys(names)]
+    jobs = [run.Job(name, seed, tier, changed, where, folder) for name, seed in asked]
+    for job in jobs:
+        check(job)
+    left = [job for job in jobs if not job.path.exists()]
+    if len(left) < len(jobs):
+        out.print(f"{len(jobs) - len(left)} of {len(jobs)} runs have their records already.")
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    if ray:
+        outcomes = sweep.on_ray(left, ray, deadline)
+    elif workers > 1:
+        outcomes = sweep.in_processes(left, workers, deadline)
+    else:
+        outcomes = sweep.one_by_one(left, deadline, Progress())
+    raise typer.Exit(tell(list(map(announce, outcomes))))
+
+
+def check(job: run.Job) -> None:
+    """Refuse what cannot be meant before anything runs."""
+    try:
+        _ = job.config
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    if job.changed and job.folder == record.RESULTS:
+        raise typer.BadParameter("With --set, give --out DIR: the project's records have the registry's settings.")
+
+
+def announce(outcome: sweep.Outcome) -> sweep.Outcome:
+    """One line for a job that ended."""
+    job = f"{outcome.job.experiment}, seed {outcome.job.seed}"
+    if outcome.stopped:
+        out.print(f"{job}: stopped, its checkpoint is kept", highlight=False)
+    elif outcome.error:
+        fail(f"{job}: {outcome.error}")
+    else:
+        metrics = record.load(outcome.job.path).metrics
+        numbers = ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
+        out.print(f"{job}: {numbers} → {outcome.job.path}", highlight=False, soft_wrap=True)
+    return outcome
+
+
+def tell(outcomes: list[sweep.Outcome]) -> int:
+    """The exit status that says how all jobs ended."""
+    if any(outcome.error and not outcome.stopped for outcome in outcomes):
+        return 1
+    return 3 if any(outcome.stopped for outcome in outcomes) else 0
+
+
+class Progress:
+    """A line for each task learned, with the time that is left, for logs; a terminal has bars as well."""
+
+    def __init__(self) -> None:
+        self.started: dict[Path, tuple[float, int]] = {}
+
+    def __call__(self, job: run.Job, done: int, matrix: Tensor) -> None:
+        now, total = time.monotonic(), len(matrix)
+        start, first = self.started.setdefault(job.path, (now, done))
+        pace = (now - start) / (done - first) if done > first else None
+        rest = f", about {pace * (total - done) / 60:.0f} min left" if pace and done < total else ""
+        mean = matrix[done - 1, :done].mean().item()
+        out.print(f"{job.experiment}, seed {job.seed}: task {done} of {total}, mean {mean:.4g}{rest}", highlight=False)
+
+
+def found(pattern: str) -> list[registry.Experiment]:
+    """The experiments behind a name, or a usage error."""
+    try:
+        return registry.find(pattern)
+    except UnknownExperimentError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def numbers(text: str) -> list[int]:
+    """Seeds: "0-2,5" is 0, 1, 2, 5."""
+    try:
+        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        return [seed for end in ends for seed in range(end[0], end[-1] + 1)]
+    except ValueError:
+        raise typer.BadParameter(f"--seeds takes numbers and ranges such as 0-4 or 0,3,7; got {text!r}.") from None
+
+
+def settings(pairs: list[str]) -> dict[str, Any]:
+    """--set key=value, values as in JSON; what is no JSON is text."""
+    changed = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set takes key=value; got {pair!r}.")
+        try:
+            changed[key] = json.loads(text)
+        except json.JSONDecodeError:
+            changed[key] = text
+    return changed
+
+
+def choose(device: str) -> str:
+    """auto: a GPU where there is one."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f"--device takes auto, cpu or cuda; got {device!r}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise typer.BadParameter("PyTorch finds no CUDA device here; use --device cpu.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+@app.command("report")
+def report_(
+    as_json: AsJson = False,
+    markdown: AsMarkdown = False,
+    folder: Folder = record.RESULTS,
+) -> None:
+    """The paper's numbers and ours, side by side."""
+    rows = report(folder)
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+        return
+    columns = ("id", "in the paper", "metric", "paper", "ours", "n", "tier", "difference", "status")
+    if markdown:
+        lines = [columns, ["---"] * len(columns), *(cells(row) for row in rows)]
+        print("\n".join("| " + " | ".join(line) + " |" for line in lines))
+        return
+    table = Table(*columns, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*cells(row)[:-1], MARKS[row.status])
+    out.print(table)
+    count = Counter(row.status for row in rows)
+    out.print(", ".join(f"{number} {name}" for name, number in count.items()))
+
+
+def cells(row: Row) -> list[str]:
+    """A row as text."""
+    paper = f"{row.paper:.2f}" + (f" ± {row.paper_sem:.2f}" if row.paper_sem else "")
+    ours = "" if row.ours is None else f"{row.ours:.2f}" + (f" ± {row.sem:.2f}" if row.sem is not None else "")
+    difference = "" if row.difference is None else f"{row.difference:+.2f}"
+    where = row.where.partition(" (")[0].partition(",")[0]
+    return [row.id, where, row.metric, paper, ours, str(row.n or ""), row.tier or "", difference, row.status]
+
+
+@app.command("data")
+def data(names: Annotated[list[str], typer.Argument(help=f"Any of {', '.join(BUILDERS)}.")]) -> None:
+    """Fetch image sets ahead of time into the cache ($HNETLIB_DATA), and check them."""
+    for name in names:
+        images = load_images(name)
+        out.print(
+            f"{name}: {len(images.train_labels):,} to train on, {len(images.test_labels):,} to test, in {data_dir()}",
+            highlight=False,
+        )
+
+
+@app.command("show")
+def show(path: Annotated[str, typer.Argument(metavar="RECORD", help="A file, or ID/SEED.")]) -> None:
+    """Show a record: its numbers, its configuration, and where it comes from."""
+    place = Path(path)
+    name, _, seed = path.rpartition("/")
+    if not place.exists() and seed.isdigit():
+        place = record.place(name, int(seed))
+    shown = record.load(place)
+    out.print(f"[bold]{shown.experiment}[/], seed {shown.seed}, {shown.tier} tier", highlight=False)
+    table = Table(box=None, show_header=False)
+    flat: dict[str, Any] = {
+        **shown.metrics,
+        **{f"final, task by {how}": result.final for how, result in shown.inferred.items()},
+    }
+    flat |= {f"weights of the {name}": f"{count:,}" for name, count in shown.num_weights.items()}
+    for part in (flat, flatten(shown.config), shown.provenance.model_dump(exclude_none=True)):
+        for key, value in part.items():
+            table.add_row(key, str(value))
+        table.add_section()
+    out.print(table)
+
+
+def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings with dots for levels."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def main() -> None:
+    """Run the command; what hnetlib raises on purpose becomes one line and exit status 1."""
+    try:
+        app()
+    except HnetError as error:
+        fail(str(error))
+        sys.exit(2 if isinstance(error, RecordError) else 1)
+
+
+def fail(message: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True).print(f"[red]Error:[/] {message}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Paper and ours, side by side: one row for each number of the paper."""
+
+import json
+import math
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hnetlib.experiments import record
+from hnetlib.experiments.registry import EXPERIMENTS, ROWS
+
+CLOSE = 0.5  # points: as good as equal
+ERRORS = 3.0  # combined standard errors: may be chance
+
+
+@dataclass(frozen=True)
+class Row:
+    """A number of the paper, and what the records say."""
+
+    id: str
+    where: str
+    metric: str  # "final" or "during"
+    experiment: str  # whose records answer it
+    paper: float
+    paper_sem: float | None
+    paper_n: int | None
+    ours: float | None = None
+    sem: float | None = None  # standard error of the mean over n seeds; None for one
+    n: int = 0
+    tier: str | None = None
+    difference: float | None = None  # ours - paper
+    status: str = "pending"  # "reproduced", "short" (of the paper's) or "pending" (no record)
+
+
+def value(run: dict[str, Any], metric: str, evaluation: str) -> float | None:
+    """A record's number for a metric and an evaluation, if it has it."""
+    if evaluation == "given":
+        return run["metrics"].get(metric)
+    return run["inferred"][evaluation]["final"] if evaluation in run["inferred"] else None
+
+
+def measured(experiment: str, metric: str, evaluation: str, folder: Path) -> tuple[str | None, list[float]]:
+    """The numbers of all seeds at the best tier that has any."""
+    for tier in ("paper", "reduced"):
+        runs = [run for run in record.read(experiment, folder=folder, tier=tier) if not run["changed"]]
+        numbers = [number for run in runs if (number := value(run, metric, evaluation)) is not None]
+        if numbers:
+            return tier, numbers
+    return None, []
+
+
+def status(difference: float, sem: float | None, paper_sem: float | None) -> str:
+    """Reproduced: within half a point or three combined standard errors, or better."""
+    allowed = max(CLOSE, ERRORS * math.hypot(sem or 0, paper_sem or 0))
+    return "reproduced" if difference >= -allowed else "short"
+
+
+def report(folder: Path = record.RESULTS) -> list[Row]:
+    """One row for each of the paper's numbers, in the order of its tables."""
+    targets = json.loads((record.PACKAGE / "experiments" / "paper" / "targets.json").read_text(encoding="utf-8"))
+    return [answer(target, folder) for target in targets["rows"]]
+
+
+def answer(target: dict[str, Any], folder: Path) -> Row:
+    """One of the paper's numbers beside ours."""
+    experiment, evaluation = ROWS[target["id"]]
+    metric, paper = target.get("metric", "final"), target["value"]
+    said = (target["id"], target["where"], metric, experiment, paper, target.get("sem"), target.get("n"))
+    tier, numbers = measured(experiment, metric, evaluation, folder)
+    if not numbers:
+        return Row(*said)
+    ours, n = statistics.fmean(numbers), len(numbers)
+    sem = statistics.stdev(numbers) / math.sqrt(n) if n > 1 else None
+    verdict = status(ours - paper, sem, target.get("sem"))
+    rounded = None if sem is None else round(sem, 3)
+    return Row(*said, round(ours, 3), rounded, n, tier, round(ours - paper, 3), verdict)
+
+
+def pending(folder: Path = record.RESULTS) -> list[tuple[str, int]]:
+    """Experiments and seeds without a record at the paper's tier: first one seed of each, then the next."""
+    most = max(entry.seeds for entry in EXPERIMENTS.values())
+    return [
+        (name, seed)
+        for seed in range(most)
+        for name, entry in EXPERIMENTS.items()
+        if seed < entry.seeds and not record.place(name, seed, folder=folder).exists()
+    ]
