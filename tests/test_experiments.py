@@ -1,17 +1,135 @@
-"""Records: what a run leaves, and what the committed ones say."""
+"""Registry, configurations, runs, records and report: what is asked for by name, and what it leaves."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from hnetlib.data import load_images
-from hnetlib.experiments import permuted_mnist, record, toy_regression
+from hnetlib.errors import ConfigError, NotBuiltError, RecordError, UnknownExperimentError
+from hnetlib.experiments import config, record, registry, run
+from hnetlib.experiments.report import measured, pending, report, status
+from hnetlib.tasks import Scenario
 
 NAN = float("nan")
-COMMITTED = sorted(record.RESULTS.glob("*/*.json"))
+COMMITTED = sorted(path for path in record.RESULTS.glob("*/*.json") if path.parent.name != "benchmarks")
+TARGETS = json.loads((record.PACKAGE / "experiments" / "paper" / "targets.json").read_text())["rows"]
+
+
+def a_record(**changes: object) -> record.Record:
+    origin = {**record.provenance(), "wall_seconds": 1.0, "resumed": 0}
+    data: dict = {"experiment": "x", "seed": 0, "tier": "paper", "config": {}, "num_weights": {}, "metrics": {}}
+    return record.Record(**{**data, "matrix": [[1.0]], "provenance": origin, **changes})
+
+
+# -- registry and configurations
+
+
+def test_every_row_of_the_paper_has_an_experiment() -> None:
+    assert {row["id"] for row in TARGETS} == set(registry.ROWS)
+    assert {name for name, _ in registry.ROWS.values()} <= set(registry.EXPERIMENTS)
+
+
+def test_every_figure_with_curves_has_its_experiments() -> None:
+    figures = {"fig2", "fig3a", "fig3b", "figA2a", "figA2b", "figA4", "figA5a", "figA5c", "figA6a", "figA6b", "figA7"}
+    assert figures <= set(registry.FIGURES)
+    assert all(name in registry.EXPERIMENTS for names in registry.FIGURES.values() for name in names)
+    assert len(registry.FIGURES["fig3b"]) >= 8
+
+
+def test_rows_that_share_a_trained_model_share_the_run() -> None:
+    assert registry.find("p10-cl3-hnet-ent") == registry.find("p10-cl1-hnet")
+    assert registry.ROWS["s-cl3-hnet-ent"] == ("s-cl1-hnet", "entropy")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "hypernetwork"),
+    [
+        ("p10-cl1-hnet", 2_126_100, 2_029_931 + 8),
+        ("p10-cl2-hnet-ent", 2_036_010, 2_029_931),
+        ("s-cl1-hnet", 478_410, 465_192 + 5 * 96),
+        ("p10-cl1-hnet-small-target", 122_700, 121_819 + 640),
+        ("fig2", 141, 1697),
+    ],
+)
+def test_the_networks_have_the_papers_sizes(name: str, target: int, hypernetwork: int) -> None:
+    entry = registry.EXPERIMENTS[name].config
+    inputs, classes = {"permuted": (1024, 10), "split": (784, 2), "polynomials": (1, 0)}[entry.tasks.kind]
+    outputs = Scenario[entry.tasks.scenario].num_outputs(entry.tasks.num_tasks, classes)
+    head = slice(0, outputs) if outputs else None
+    whole = run.sequences.Split(torch.zeros(1, inputs), torch.zeros(1))
+    learner = run.build(entry, 0, [run.sequences.Task("whole", whole, whole, head)])
+    assert isinstance(learner, run.HyperNetLearner)
+    assert learner.target.num_weights == target
+    assert learner.hnet.num_parameters(entry.tasks.num_tasks) == hypernetwork
+
+
+def test_settings_can_be_changed_and_wrong_ones_are_refused() -> None:
+    entry = registry.EXPERIMENTS["p10-cl1-hnet"].config
+    changed = config.with_values(entry, {"method.beta": 0.5, "target.hidden": [10, 10]})
+    assert isinstance(changed.method, config.HNET)
+    assert (changed.method.beta, changed.target.hidden) == (0.5, (10, 10))
+    for wrong, why in {"method.bta": "no setting", "method": "dictionary", "tasks.num_tasks": "integer"}.items():
+        with pytest.raises(ConfigError, match=why):
+            config.with_values(entry, {wrong: "many"})
+
+
+def test_random_architectures_keep_to_the_papers_range_and_to_their_seed() -> None:
+    entry = registry.EXPERIMENTS["figA7-split"]
+    assert entry.draw
+    drawn = [entry.draw(entry.config, seed) for seed in range(30)]
+    assert drawn[3] == entry.draw(entry.config, 3)
+    assert len({str(one) for one in drawn}) == 30
+    for one in drawn:
+        assert isinstance(one.method, config.HNET)
+        assert 0.01 <= registry.count(one.method.hypernet, 478_410, 5) / 478_410 <= 2
+
+
+def test_unknown_names_are_refused_with_a_suggestion() -> None:
+    with pytest.raises(UnknownExperimentError, match="p10-cl1-hnet"):
+        registry.find("p10-cl1-hnett")
+
+
+@pytest.mark.parametrize("name", registry.EXPERIMENTS)
+def test_a_method_that_is_not_there_yet_says_so_by_name(name: str) -> None:
+    entry = registry.EXPERIMENTS[name].config
+    if isinstance(entry.method, (config.HNET, config.FineTuning)) and entry.tasks.kind != "split-cifar":
+        run.refuse_unbuilt(entry)
+    else:
+        with pytest.raises(NotBuiltError, match="not built yet"):
+            run.refuse_unbuilt(entry)
+
+
+# -- runs
+
+SHORT = {"optimization.iterations": 30}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["p10-cl1-hnet", "s-cl2-hnet-ent", "fig2", "figA7-split", "p250-cl1-hnet", "p100-cl1-fine-tuning", "p100-cl1-hnet"],
+)
+def test_a_run_leaves_a_whole_record_and_no_checkpoint(name: str, tmp_path: Path) -> None:
+    job = run.Job(name, 3, "quick", SHORT, folder=tmp_path)
+    result = record.load(run.execute(job))
+    assert (result.experiment, result.seed, result.tier, result.changed) == (name, 3, "quick", SHORT)
+    assert result.config["optimization"]["iterations"] == 30
+    assert len(result.matrix) == result.config["tasks"]["num_tasks"]
+    assert list(tmp_path.rglob("*.*")) == [job.path]
+    again = record.load(run.execute(run.Job(name, 3, "quick", SHORT, folder=tmp_path / "again")))
+    assert again.model_dump(exclude={"provenance"}) == result.model_dump(exclude={"provenance"})
+
+
+def test_soft_targets_are_those_of_appendix_d() -> None:
+    entry = config.at_tier(registry.EXPERIMENTS["p10-cl1-hnet-small-target-soft-targets"].config, "quick")
+    tasks, _ = run.make_tasks(entry, 0, "cpu")
+    outputs = torch.randn(4, 10)
+    wanted = torch.full((4, 10), 0.05 / 9).index_put((torch.arange(4), torch.arange(4)), torch.tensor(0.95))
+    expected = -(wanted * outputs.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(tasks[0].loss(outputs, torch.arange(4)), expected)
+
+
+# -- records
 
 
 def test_a_matrix_survives_the_way_to_json_and_back() -> None:
@@ -20,68 +138,79 @@ def test_a_matrix_survives_the_way_to_json_and_back() -> None:
     torch.testing.assert_close(back, matrix, atol=1e-4, rtol=0, equal_nan=True)
 
 
-def test_records_are_found_by_seed_and_in_order(tmp_path: Path) -> None:
+def test_records_are_found_by_seed_tier_and_in_order(tmp_path: Path) -> None:
     for seed in (11, 2):
-        record.write({"experiment": "x", "seed": seed}, tmp_path)
+        record.write(a_record(seed=seed), record.place("x", seed, folder=tmp_path))
+    record.write(a_record(seed=5, tier="quick"), record.place("x", 5, "quick", tmp_path))
     assert [r["seed"] for r in record.read("x", folder=tmp_path)] == [2, 11]
-    assert record.read("x", seed=11, folder=tmp_path) == [{"experiment": "x", "seed": 11}]
+    assert [r["seed"] for r in record.read("x", folder=tmp_path, tier="quick")] == [5]
+    assert record.read("x", seed=11, folder=tmp_path)[0]["seed"] == 11
     assert record.read("y", folder=tmp_path) == []
 
 
-def test_a_record_that_cannot_be_written_leaves_no_file_and_spares_the_old_one(tmp_path: Path) -> None:
-    path = record.write({"experiment": "x", "seed": 0, "value": 1}, tmp_path)
-    with pytest.raises(TypeError):
-        record.write({"experiment": "x", "seed": 0, "value": torch.zeros(1)}, tmp_path)
-    assert list(tmp_path.rglob("*.*")) == [path]
-    assert json.loads(path.read_text())["value"] == 1
-
-
-def test_a_run_of_permuted_mnist_leaves_a_whole_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real code on small data: 8 x 8 digits instead of MNIST, two tasks, a few steps."""
-    monkeypatch.setattr(permuted_mnist, "load_images", lambda name: load_images("digits"))
-    config = replace(permuted_mnist.Config(seed=3), num_tasks=2, iterations=60, hidden=(30,), chunk_size=500)
-    config = replace(config, learning_rate=0.003)
-    result = permuted_mnist.run(config)
-    again = permuted_mnist.run(config)
-    assert result["matrix"] == again["matrix"], "the same seed gives the same record"
-    assert json.loads(json.dumps(result))["config"]["seed"] == 3
-    assert result["num_weights"]["target"] == 144 * 30 + 30 + 30 * 20 + 20
-    assert result["metrics"]["during"] > 50
-    assert {"commit", "torch", "device", "data_sha256", "wall_seconds", "resumed"} <= set(result["provenance"])
-
-
-def test_the_configuration_of_p10_builds_the_papers_hypernetwork() -> None:
-    learner = permuted_mnist.build(permuted_mnist.Config(), inputs=1024)
-    assert learner.target.num_weights == 2_126_100
-    assert learner.hnet.num_parameters(num_tasks=10) == 2_029_931 + 8
-
-
-def test_what_the_paper_says_is_data() -> None:
-    (row,) = record.paper("p10-cl1-hnet")
-    assert (row["sem"], row["n"]) == (0.02, 20)
-    assert record.paper("s-cl1-hnet-r", "during")[0]["where"] == "Table 3"
-
-
-def test_there_are_committed_records() -> None:
-    assert {"fig2", "p10-cl1-hnet"} <= {path.parent.name for path in COMMITTED}
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"experiment": "x"}', "\ufffd\x00"])
+def test_what_is_no_record_is_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    path.write_text(content)
+    with pytest.raises(RecordError, match=r"seed-0\.json is not a record"):
+        record.load(path)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_committed_record_is_what_it_says(path: Path) -> None:
     """Stands in its place, comes from committed code, and has the paper's setting if it calls itself so."""
-    result = json.loads(path.read_text())
-    assert path == record.RESULTS / result["experiment"] / f"seed-{result['seed']}.json"
-    assert "+changes" not in result["provenance"]["commit"]
-    default = toy_regression.Config() if result["experiment"].startswith("fig2") else permuted_mnist.Config()
-    own = {"seed": result["seed"], "beta": result["config"]["beta"]}
-    assert result["tier"] == "paper"
-    assert result["config"] == json.loads(json.dumps({**asdict(default), **own}))
+    result = record.load(path)
+    assert path == record.place(result.experiment, result.seed, result.tier)
+    assert "+changes" not in "".join([result.provenance.commit, *result.provenance.commits])
+    assert not result.changed
+    wanted = run.Job(result.experiment, result.seed, result.tier).config
+    assert result.config == json.loads(json.dumps(config.as_dict(wanted)))
+    if result.config["tasks"]["kind"] != "polynomials":
+        matrix = record.as_matrix(result.model_dump())
+        assert result.metrics == pytest.approx(record.derived(matrix), abs=1e-3)
 
 
-@pytest.mark.parametrize("run", record.read("p10-cl1-hnet"), ids=lambda run: f"seed {run['seed']}")
-def test_the_permuted_mnist_record_agrees_with_itself_and_with_the_paper(run: dict) -> None:
-    matrix = record.as_matrix(run)
-    assert matrix.shape == (10, 10)
-    assert run["metrics"] == pytest.approx(record.derived(matrix), abs=1e-3)
-    assert run["config"]["beta"] == permuted_mnist.Config.beta
-    assert run["metrics"]["final"] >= 97.4
+def test_there_are_the_records_that_the_book_reads() -> None:
+    assert [r["seed"] for r in record.read("p10-cl1-hnet")] == [0, 1, 2]
+    assert len(record.read("fig2")) == 20
+
+
+# -- report
+
+
+def test_the_report_has_one_row_for_each_number_of_the_paper() -> None:
+    rows = report()
+    assert [(row.id, row.paper) for row in rows] == [(row["id"], row["value"]) for row in TARGETS]
+    p10 = next(row for row in rows if row.id == "p10-cl1-hnet")
+    assert (p10.status, p10.tier, p10.n) == ("reproduced", "paper", 3)
+    assert p10.ours == pytest.approx(97.56, abs=0.05)
+
+
+def test_the_report_takes_the_best_tier_and_no_changed_settings(tmp_path: Path) -> None:
+    def leave(seed: int, tier: str, final: float, **changed: object) -> None:
+        made = a_record(seed=seed, tier=tier, metrics={"final": final}, changed=changed)
+        record.write(made, record.place("x", seed, tier, tmp_path))
+
+    leave(0, "quick", 10.0)
+    assert measured("x", "final", "given", tmp_path) == (None, [])
+    leave(0, "reduced", 80.0)
+    assert measured("x", "final", "given", tmp_path) == ("reduced", [80.0])
+    leave(0, "paper", 90.0)
+    leave(1, "paper", 95.0, beta=1)
+    assert measured("x", "final", "given", tmp_path) == ("paper", [90.0])
+    assert measured("x", "final", "entropy", tmp_path) == (None, [])
+
+
+def test_what_counts_as_reproduced() -> None:
+    assert status(-0.5, None, 0.01) == "reproduced"
+    assert status(-0.51, None, 0.01) == "short"
+    assert status(-1.4, 0.3, 0.4) == "reproduced", "three combined standard errors are 1.5"
+    assert status(5.0, None, None) == "reproduced", "better is not short"
+
+
+def test_pending_goes_through_all_experiments_before_it_repeats_one(tmp_path: Path) -> None:
+    waiting = pending(tmp_path)
+    assert waiting[: len(registry.EXPERIMENTS)] == [(name, 0) for name in registry.EXPERIMENTS]
+    record.write(a_record(), record.place("p10-cl1-hnet", 0, folder=tmp_path))
+    assert ("p10-cl1-hnet", 0) not in pending(tmp_path)
+    assert ("p10-cl1-hnet", 19) in waiting and ("p10-cl1-hnet", 20) not in waiting

@@ -95,7 +95,7 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
         "commit": commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # its own type of string is not plain data
         "device": torch.cuda.get_device_name(device) if cuda else "CPU",
         "threads": torch.get_num_threads(),
     }

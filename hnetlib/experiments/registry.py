@@ -209,7 +209,7 @@ def toy(beta: float) -> Config:
 
 
 curve("fig2", "fig2", toy(0.005), seeds=20)  # [p]
-for beta in (0, 1e-4, 1e-3, 0.05, 0.5, 5):  # [o]
+for beta in (0.0, 1e-4, 1e-3, 0.05, 0.5, 5.0):  # [o]
     curve("fig2-beta", f"fig2-beta-{beta:g}", toy(beta))
 
 DGR_100 = Replay("dgr", (1000, 1000), (1000, 1000))  # [p]
@@ -227,7 +227,7 @@ for ratio in (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0):
     chunk = 78_000 if ratio == 1.0 else round(ratio * 2_126_100 / 26)
     curve("fig3b", f"fig3b-ratio-{ratio:g}", permuted(HNET(replace(P10_HNET, chunk_size=chunk))))
 
-for beta in (5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1):  # [p]
+for beta in (5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0):  # [p]
     curve("figA2a", f"figA2a-beta-{beta:g}", permuted(HNET(P100_HNET, beta), num_tasks=100))
 for name in ("p100-cl1-hnet", "p100-cl1-hnet-output-6000"):
     curve("figA2b", name, EXPERIMENTS[name].config)

@@ -1,0 +1,175 @@
+"""Killed runs go on with the same bits; damaged and foreign files are refused by name."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from hnetlib.checkpoint import CURRENT, MAGIC, Checkpoint
+from hnetlib.data import load_images
+from hnetlib.errors import CheckpointError, OutOfTime
+from hnetlib.experiments.run import Job, execute
+from hnetlib.hypernet import HyperNetwork
+from hnetlib.learner import HyperNetLearner, Training, minibatches, train
+from hnetlib.metrics import learn_all
+from hnetlib.networks import MLP
+from hnetlib.target import TargetNetwork
+from hnetlib.tasks import Task, permuted
+
+
+def learner() -> HyperNetLearner:
+    torch.manual_seed(0)
+    target = TargetNetwork(MLP([64, 20, 30]))
+    hnet = HyperNetwork(target.num_weights, 4, (8,), 300, 4)
+    return HyperNetLearner(target, hnet, Training(20, 32, 0.003), beta=0.05)
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    return permuted(load_images("digits"), 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
+def test_killed_at_twenty_random_moments_the_record_is_the_same(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("kill_and_resume.py")
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=600)
+    found = re.fullmatch(r"(\d+) of 20 identical, (\d+) went on from a checkpoint\n", done.stdout)
+    assert found, done.stderr
+    assert int(found[1]) == 20
+    assert int(found[2]) >= 5, "kills must hit runs that have a checkpoint"
+
+
+@pytest.mark.parametrize("after", [1, 19, 20, 21, 45])
+def test_an_interrupted_sequence_goes_on_with_the_same_bits(after: int, tmp_path: Path, tasks: list[Task]) -> None:
+    alone = learn_all(learner(), tasks)
+    steps = 0
+
+    class Interrupted(Checkpoint):
+        def tick(self, *arguments: object) -> None:
+            nonlocal steps
+            super().tick(*arguments)  # type: ignore[arg-type]
+            steps += 1
+            if steps == after:
+                raise KeyboardInterrupt
+
+    first = learner()
+    with pytest.raises(KeyboardInterrupt):
+        learn_all(first, tasks, checkpoint=Interrupted(tmp_path / "c", "run", every=0.0))
+    assert CURRENT.get() is None
+    torch.manual_seed(99)  # another process would have other random numbers
+    second = learner()
+    resumed = learn_all(second, tasks, checkpoint=Checkpoint(tmp_path / "c", "run"))
+    assert torch.equal(resumed.nan_to_num(), alone.nan_to_num())
+
+
+def test_a_task_may_have_several_stages(tmp_path: Path, tasks: list[Task]) -> None:
+    """As replay has: a classifier, then a generator. A stage that was finished is not trained again."""
+
+    class TwoStages:
+        def __init__(self) -> None:
+            torch.manual_seed(1)
+            self.parts, self.steps = [torch.nn.Linear(64, 10), torch.nn.Linear(64, 10)], [0, 0]
+
+        def learn(self, task: Task, fail_at: int = -1) -> None:
+            for i in range(2):
+                self.stage(task, i, fail_at)
+
+        def stage(self, task: Task, i: int, fail_at: int) -> None:
+            optimizer = torch.optim.Adam(self.parts[i].parameters())
+
+            def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+                self.steps[i] += 1
+                loss = task.loss(self.parts[i](x) + torch.randn(10), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if i == 1 and self.steps[1] == fail_at:
+                    raise KeyboardInterrupt
+                return loss.detach()
+
+            train(task, Training(10), step, {"part": self.parts[i], "optimizer": optimizer})
+
+    plain = TwoStages()
+    plain.learn(tasks[0])
+    state = torch.get_rng_state()
+    with Checkpoint(tmp_path / "c", "run", every=0.0), pytest.raises(KeyboardInterrupt):
+        TwoStages().learn(tasks[0], fail_at=4)
+    second = TwoStages()
+    with Checkpoint(tmp_path / "c", "run", every=0.0):
+        second.learn(tasks[0])
+    assert second.steps == [0, 7]
+    for a, b in zip(plain.parts, second.parts, strict=True):
+        assert torch.equal(a.weight, b.weight)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_minibatches_can_start_in_the_middle(tasks: list[Task]) -> None:
+    whole, late = minibatches(tasks[0], Training(seed=3)), minibatches(tasks[0], Training(seed=3), start=25)
+    for _ in range(25):
+        next(whole)
+    assert torch.equal(next(whole)[0], next(late)[0])
+
+
+def saved(path: Path) -> Path:
+    Checkpoint(path, "run").save()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda content: content[: len(content) // 2], "damaged"),
+        (lambda content: content[:-1], "damaged"),
+        (lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], "damaged"),
+        (lambda content: b"", "not a checkpoint"),
+        (lambda content: b"PK\x03\x04 something else", "not a checkpoint"),
+        (lambda content: content.replace(MAGIC.encode(), b"hnetlib checkpoint 9"), "not a checkpoint"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(damage: Callable[[bytes], bytes], why: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / "seed-0.checkpoint")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CheckpointError, match=rf"seed-0\.checkpoint .*{why}"):
+        Checkpoint(path, "run")
+
+
+def test_the_file_of_another_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="belongs to another run: run, not other"):
+        Checkpoint(saved(tmp_path / "c"), "other")
+
+
+def test_nothing_loaded_can_execute_code(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "pwned",))
+
+    checkpoint = Checkpoint(tmp_path / "c", "run")
+    checkpoint.boundary = {"learner": Evil()}
+    checkpoint.save()
+    with pytest.raises(CheckpointError, match="more than data"):
+        Checkpoint(tmp_path / "c", "run")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_run_stops_in_time_and_goes_on(tmp_path: Path) -> None:
+    job = Job("s-cl1-hnet", 0, "quick", {"optimization.iterations": 60}, folder=tmp_path)
+    with pytest.raises(OutOfTime, match=r"seed-0\.checkpoint"):
+        execute(job, deadline=time.monotonic() + 0.2)
+    assert job.checkpoint.exists() and not job.path.exists()
+    execute(job)
+    assert job.path.exists() and not job.checkpoint.exists()
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "c")
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        Checkpoint(path, "run").save()
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["c"]
