@@ -30,7 +30,7 @@ define timed
 echo "==> $(1): done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help setup vendor book test lint lab serve notebooks lock clean
+.PHONY: help setup vendor book test bench lint lab serve notebooks lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -127,9 +127,14 @@ test: lint book  ## build the book, then run every test and every notebook
 	$(call timed,test the notebooks against their stored outputs,$(NOTEBOOK_TESTS))
 
 define LINT
-ruff check hnetlib tests book && ruff format --check hnetlib tests book && \
-mypy hnetlib tests book/_ext && nbqa mypy book/*.ipynb
+ruff check hnetlib tests benchmarks book && ruff format --check hnetlib tests benchmarks book && \
+mypy hnetlib tests benchmarks book/_ext && nbqa mypy book/*.ipynb
 endef
+
+# Both cores, no checks of shapes, and the authors' package beside ours; it declares no dependencies.
+bench: setup  ## measure our training step against the authors' package; about ten minutes, on a quiet machine
+	@$(BIN)/python -c 'import hypnettorch' 2>/dev/null || $(BIN)/python -m pip install -q --no-deps hypnettorch==0.0.4
+	@OMP_NUM_THREADS=$$(nproc) pytest -q -o addopts= --benchmark-quiet -W ignore benchmarks
 
 lint: setup  ## ruff and mypy on the package, the tests and the notebooks
 	$(call timed,lint,$(LINT))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -76,9 +77,12 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         import ray
     except ImportError as error:
         raise HnetError("--ray needs Ray: pip install 'hnetlib[ray]'.") from error
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
     try:
+        if colon:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise HnetError(f"There is no Ray cluster at {address!r} ({' '.join(str(error).split())[:200]}).") from None
     left = None if deadline is None else deadline - time.monotonic()
     remote = ray.remote(max_retries=ATTEMPTS - 1)(elsewhere)
