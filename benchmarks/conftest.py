@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.steps import keep_freed_memory
 from benchmarks.test_step import CASES
 from hnetlib.experiments.record import RESULTS, provenance
 
@@ -27,7 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("jaxtyping_packages", None):
         raise pytest.UsageError("The checks of shapes would be timed, too. Give pytest the option -o addopts= here.")
     config.stash[found] = []
-    keep_freed_memory()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

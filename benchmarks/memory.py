@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.steps import keep_freed_memory, set_up
+from benchmarks.steps import set_up
 
 
 def peak_mb() -> float:
@@ -26,7 +26,6 @@ def measure(sizes: str, task: int, contestant: str) -> float:
 
 
 if __name__ == "__main__":
-    keep_freed_memory()
     step = set_up(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     step()
     step()

@@ -5,7 +5,6 @@ on the way: embeddings are added, the regularizer takes its targets or its snaps
 so that the penalty is not zero.
 """
 
-import ctypes
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -48,14 +47,6 @@ SIZES = {
     "P10": Sizes((1024, 1000, 1000, 100), 24, 8, (25, 25), 78_000, nn.ELU, (1, 2, 3, 10)),
     "P100": Sizes((1024, 1000, 1000, 1000), 128, 12, (200, 250, 350), 7_500, nn.ReLU, (1, 2, 10, 100)),
 }
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks. It gives them back at every step otherwise, and clears them page by page."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def head(task: int) -> slice:

@@ -46,7 +46,7 @@ class OutputRegularizer:
 
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
         """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²."""
-        return (functional_call(self.hnet, dict(theta), (live,)) - self.targets).square().sum()
+        return F.mse_loss(functional_call(self.hnet, dict(theta), (live,)), self.targets, reduction="sum")
 
 
 class SampledRegularizer(OutputRegularizer):
@@ -67,8 +67,8 @@ class SampledRegularizer(OutputRegularizer):
         chosen = torch.randperm(self.num_tasks, device=live.device)[: self.num_samples]
         with torch.no_grad():
             targets = functional_call(self.hnet, dict(self.snapshot), (self.embeddings[chosen],))
-        squares = (functional_call(self.hnet, dict(theta), (live[chosen],)) - targets).square().sum()
-        return squares * (self.num_tasks / len(chosen))
+        generated = functional_call(self.hnet, dict(theta), (live[chosen],))
+        return F.mse_loss(generated, targets, reduction="sum") * (self.num_tasks / len(chosen))
 
 
 class RowSampledRegularizer(OutputRegularizer):
@@ -91,13 +91,12 @@ class RowSampledRegularizer(OutputRegularizer):
         total = self.num_tasks * hnet.num_chunks
         chosen = torch.randperm(total, device=live.device)[: self.num_rows]
         task, chunk = chosen // hnet.num_chunks, chosen % hnet.num_chunks
+        generated = self.chunks(theta, live[task], chunk)
+        # Of the last chunk, only what the target network uses counts. The rest is its own target.
+        used = torch.arange(hnet.chunk_size, device=live.device) < hnet.num_weights - chunk[:, None] * hnet.chunk_size
         with torch.no_grad():
-            targets = self.chunks(self.snapshot, self.embeddings[task], chunk)
-        difference = self.chunks(theta, live[task], chunk) - targets
-        # Of the last chunk, only what the target network uses counts.
-        used = hnet.num_weights - chunk[:, None] * hnet.chunk_size
-        counts = torch.arange(hnet.chunk_size, device=live.device) < used
-        return (difference * counts).square().sum() * (total / len(chosen))
+            targets = self.chunks(self.snapshot, self.embeddings[task], chunk).where(used, generated)
+        return F.mse_loss(generated, targets, reduction="sum") * (total / len(chosen))
 
     def chunks(self, theta: Theta, e: Tensor, chunk: Tensor) -> Float[Tensor, "rows chunk_size"]:
         """One generated chunk for each pair (task embedding, index of a chunk)."""

