@@ -134,7 +134,7 @@ endef
 # Both cores, no checks of shapes, and the authors' package beside ours; it declares no dependencies.
 bench: setup  ## measure our training step against the authors' package; about ten minutes, on a quiet machine
 	@$(BIN)/python -c 'import hypnettorch' 2>/dev/null || $(BIN)/python -m pip install -q --no-deps hypnettorch==0.0.4
-	@OMP_NUM_THREADS=$$(nproc) pytest -q -o addopts= --benchmark-quiet -W ignore benchmarks
+	@OMP_NUM_THREADS=$$(python -c 'import os; print(os.cpu_count())') pytest -q -o addopts= --benchmark-quiet -W ignore benchmarks
 
 lint: setup  ## ruff and mypy on the package, the tests and the notebooks
 	$(call timed,lint,$(LINT))

@@ -42,6 +42,7 @@ Pending = Annotated[bool, typer.Option("--pending", help="Whatever the report st
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
+COLUMNS = ("id", "in the paper", "metric", "paper", "ours", "n", "tier", "diff.", "status")
 MARKS = {"reproduced": "[green]reproduced[/]", "short": "[red]short[/]", "pending": "[dim]pending[/]"}
 
 
@@ -67,7 +68,9 @@ def list_(as_json: AsJson = False, folder: Folder = record.RESULTS) -> None:
     if as_json:
         print(json.dumps(entries, indent=1))
         return
-    table = Table("id", "in the paper", "also answers", "records", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("id", "in the paper", "also answers", "records"):
+        table.add_column(column, no_wrap=column == "id", overflow="fold")
     for e in entries:
         others = [row for row in e["rows"] if row != e["id"]]
         count = f"{e['records']} of {e['seeds']}" if e["built"] else "not built yet"
@@ -219,14 +222,18 @@ def report_(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
         return
-    columns = ("id", "in the paper", "metric", "paper", "ours", "n", "tier", "difference", "status")
     if markdown:
-        lines = [columns, ["---"] * len(columns), *(cells(row) for row in rows)]
+        lines = [COLUMNS, ["---"] * len(COLUMNS), *(cells(row) for row in rows)]
         print("\n".join("| " + " | ".join(line) + " |" for line in lines))
         return
-    table = Table(*columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    for column in ("id", "paper", "ours", "n", "diff.", "status"):  # what fits a terminal; --markdown has the rest
+        table.add_column(column, no_wrap=column in ("id", "status"))
     for row in rows:
-        table.add_row(*cells(row)[:-1], MARKS[row.status])
+        name, _, metric, *numbers, tier, difference, _ = (cell.replace(" ± ", "±") for cell in cells(row))
+        numbers[-1] += "" if tier in ("", "paper") else f" {tier}"
+        shown = name if metric == "final" else f"{name} [dim]({metric})[/]"
+        table.add_row(shown, *numbers, difference, MARKS[row.status])
     out.print(table)
     count = Counter(row.status for row in rows)
     out.print(", ".join(f"{number} {name}" for name, number in count.items()))
