@@ -142,8 +142,8 @@ for key, sequence, vae, with_r, with_tir in (
 
 P100 = permuted(HNET(P100_HNET), num_tasks=100)  # β 0.01 [p]
 P100_CL2_HNET = replace(P100_HNET, hidden=(200, 250, 300), chunk_size=6000)  # [p]
-P100_VAE = Hypernet(128, 12, (100,), 20_000)  # [c]
-P100_TIR = Replay("hnet-tir", (1000, 1000), (400, 400), 100, P100_VAE, 0.1, HNET(P100_HNET))  # [c]; layers [o]
+P100_VAE = Hypernet(128, 12, (100,), 20_000)  # [p]; chunk size [c]
+P100_TIR = Replay("hnet-tir", (1000, 1000), (400, 600), 100, P100_VAE, 0.1, HNET(P100_HNET))  # [p]; embeddings [c]
 add(
     "p100-cl1-hnet",
     "Table 4, Figs. 3a and A2b",
