@@ -111,7 +111,7 @@ class HyperNetwork(nn.Module):
                 f"This hypernetwork takes task embeddings of length {self.task_dim}, "
                 f"but one of length {embedding.shape[-1]} was given."
             )
-        chunks = self.last(self.body(embedding.view(-1, self.task_dim)))
+        chunks = self.last(self.body(embedding.reshape(-1, self.task_dim)))
         # split, not a slice: its gradient is written once where a slice's is first filled with zeros.
         beyond = self.num_chunks * self.chunk_size - self.num_weights
         weights, _ = chunks.flatten(1).split([self.num_weights, beyond], dim=1)

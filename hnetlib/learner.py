@@ -124,11 +124,12 @@ class HyperNetLearner:
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        step, trained = self.begin(task)
+        known = self.hnet.num_tasks
         try:
+            step, trained = self.begin(task)
             train(task, self.training, step, trained)
         except BaseException:
-            self.hnet.task_embeddings = self.hnet.task_embeddings[:-1]
+            self.hnet.task_embeddings = self.hnet.task_embeddings[:known]
             raise
         self.heads.append(task.head)
         self.buffers.append(self.target.copy_buffers())
@@ -184,3 +185,5 @@ class HyperNetLearner:
         self.hnet.load_state_dict(state_dict["hnet"])
         self.heads = [head and slice(*head) for head in state_dict["heads"]]
         self.buffers = state_dict["buffers"]
+        if self.buffers:  # the next task goes on from what the last one left in the module itself
+            self.target.load_state_dict(self.buffers[-1])

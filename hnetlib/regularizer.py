@@ -9,6 +9,7 @@ from torch import Tensor, nn, optim
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from hnetlib.errors import SizeError
 from hnetlib.hypernet import HyperNetwork
 
 Theta = Mapping[str, Tensor]
@@ -26,9 +27,14 @@ class OutputRegularizer:
     Args:
         hnet: the hypernetwork, with the embeddings of the tasks to protect.
         beta: the strength β_output.
+
+    Raises:
+        SizeError: the hypernetwork has no task yet, so that there is nothing to protect.
     """
 
     def __init__(self, hnet: HyperNetwork, beta: float):
+        if not hnet.num_tasks:
+            raise SizeError("There is no task to protect yet. Make a regularizer after the first task, not before it.")
         self.hnet, self.beta, self.num_tasks = hnet, beta, hnet.num_tasks
         self.embeddings = torch.stack(list(hnet.task_embeddings)).detach()
         self.snapshot: Theta = {name: p.detach().clone() for name, p in hnet.theta().items()}
@@ -53,10 +59,13 @@ class SampledRegularizer(OutputRegularizer):
     """Appendix D: the mean over a random subset of earlier tasks, drawn anew at every call; unbiased.
 
     Targets are computed from the snapshot when needed, so memory does not grow with the tasks.
+
+    Raises:
+        SizeError: `num_samples` is not positive.
     """
 
     def __init__(self, hnet: HyperNetwork, beta: float, num_samples: int = 32):
-        self.num_samples = num_samples
+        self.num_samples = positive(num_samples, "num_samples")
         super().__init__(hnet, beta)
 
     def prepare(self) -> None:
@@ -74,12 +83,15 @@ class SampledRegularizer(OutputRegularizer):
 class RowSampledRegularizer(OutputRegularizer):
     """The mean over random *chunks*: pairs (task, chunk) drawn anew at every call, not whole tasks; unbiased.
 
-    The chunks of one task move together, and those of different tasks less so. For the same number of
-    generated weights, single chunks of many tasks therefore say more than all chunks of a few tasks.
+    Where the chunks of one task move together, and those of different tasks less so, single chunks of many tasks
+    say more than all chunks of a few tasks, for the same number of generated weights.
+
+    Raises:
+        SizeError: `num_rows` is not positive.
     """
 
     def __init__(self, hnet: HyperNetwork, beta: float, num_rows: int = 256):
-        self.num_rows = num_rows
+        self.num_rows = positive(num_rows, "num_rows")
         super().__init__(hnet, beta)
 
     def prepare(self) -> None:
@@ -104,6 +116,13 @@ class RowSampledRegularizer(OutputRegularizer):
         return F.linear(features, theta["last.weight"], theta["last.bias"])
 
 
+def positive(number: int, name: str) -> int:
+    """The number, if it is one."""
+    if number < 1:
+        raise SizeError(f"{name} must be at least 1, but got {number}.")
+    return number
+
+
 def of_body(theta: Theta) -> dict[str, Tensor]:
     """The part of Θ_h that belongs to the hypernetwork's body, named as there."""
     return {name.removeprefix("body."): p for name, p in theta.items() if name.startswith("body.")}
@@ -119,8 +138,8 @@ class FactoredRegularizer(OutputRegularizer):
         ‖ D W*ᵀ + H Aᵀ ‖² = ⟨DᵀD, W*ᵀW*⟩ + 2⟨DᵀH, W*ᵀA⟩ + ⟨HᵀH, AᵀA⟩,
 
     and the gradients are 2 (W* DᵀH + A HᵀH) for W and 2 (D W*ᵀW + H AᵀW) for H. All products are small but those
-    with W and A, which do not depend on the number of tasks. The features are made a few tasks at a time, so memory
-    does not either; only H* is stored.
+    with W and A, which do not depend on the number of tasks. The live features are made a few tasks at a time; of
+    what grows with the tasks, only H* is stored.
     """
 
     @torch.no_grad()
@@ -218,18 +237,20 @@ def exact_regularizer(hnet: HyperNetwork, beta: float) -> OutputRegularizer:
 
 
 def operations(hnet: HyperNetwork, num_tasks: int) -> tuple[int, int]:
-    """Multiplications a step that the last layer costs, forward and backward: direct form, factored form.
+    """What the last layer costs in a step, forward and backward, in multiplications: direct form, factored form.
 
     The body costs both the same. With R = tasks x chunks rows of k features and chunks of s weights, the direct form
-    multiplies R x k by k x s once forward and twice backward. The factored form makes products of size k x k: five
-    with all R rows, four with all s rows. It also starts some thirty small operations more, each of which takes
-    as long as about `STARTING` multiplications.
+    multiplies R x k by k x s once forward and twice backward, and writes and reads R x s numbers. The factored form
+    makes products of size k x k: five with all R rows, four with all s rows; and it starts some thirty operations
+    more.
     """
     rows, k, size = num_tasks * hnet.num_chunks, hnet.body.num_features + 1, hnet.chunk_size
-    return 3 * rows * k * size, (5 * rows + 4 * size) * k**2 + 30 * STARTING
+    return rows * size * (3 * k + PASSING), (5 * rows + 4 * size) * k**2 + 30 * STARTING
 
 
-STARTING = 100_000  # multiplications in the time that it takes to start one operation (measured on a CPU: 5 µs)
+# Multiplications in the time that other things take, measured on a CPU:
+PASSING = 30  # to write a generated weight to memory, read it, and the same with its gradient
+STARTING = 100_000  # to start one operation (5 µs)
 
 
 class Lookahead:
@@ -255,8 +276,10 @@ class Lookahead:
         for p, copy in zip(self.theta.values(), self.copies, strict=True):
             copy.copy_(p)
             copy.grad = torch.zeros_like(p) if p.grad is None else p.grad
-            mine = self.scout.state[copy]
-            for key, value in self.optimizer.state.get(p, {}).items():
+            mine, state = self.scout.state[copy], self.optimizer.state.get(p, {})
+            if not state:  # the optimizer has not taken a step yet
+                mine.clear()
+            for key, value in state.items():
                 mine[key] = mine[key].copy_(value) if key in mine else value.clone()
         self.scout.step()
 
