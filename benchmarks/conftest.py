@@ -63,11 +63,11 @@ def store(cases: list[dict[str, Any]]) -> None:
 
 def table(cases: list[dict[str, Any]]) -> Table:
     """One row a case; a ratio is that of the medians at the same task."""
-    columns = "sizes", "task", "contestant", "ms", "peak MB", "x bare", "peer / it"
+    columns = "sizes", "task", "contestant", "ms", "peak MB", "x bare", "peer-lookahead / it"
     shown = Table(*columns, title="One training step")
     median = {(c["sizes"], c["task"], c["contestant"]): c["median_ms"] for c in cases}
     for c in cases:
-        base, other = (median.get((c["sizes"], c["task"], who)) for who in ("bare", "peer"))
+        base, other = (median.get((c["sizes"], c["task"], who)) for who in ("bare", "peer-lookahead"))
         ms = c["median_ms"]
         ratios = f"{ms / base:.2f}" if base else "", f"{other / ms:.2f}" if other else ""
         shown.add_row(c["sizes"], str(c["task"]), c["contestant"], f"{ms:.1f}", f"{c['peak_mb']:.0f}", *ratios)

@@ -68,6 +68,8 @@ class Checkpoint:
             saved = torch.load(io.BytesIO(body), weights_only=True)
         except pickle.UnpicklingError as error:
             raise CheckpointError(f"{self.path} holds more than data, and was not opened. Delete it.") from error
+        except RuntimeError as error:
+            raise CheckpointError(f"{self.path} cannot be opened on this machine: was it made on a GPU?") from error
         if saved["key"] != self.key:
             raise CheckpointError(f"{self.path} belongs to another run: {saved['key']}, not {self.key}. Move it away.")
         return saved

@@ -38,7 +38,7 @@ TIERS = "paper: as published; reduced: a tenth of the steps; quick: a rehearsal 
 AtTier = Annotated[Tier, typer.Option(help=TIERS)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]
-Pending = Annotated[bool, typer.Option("--pending", help="Whatever the report still lacks, in its order.")]
+Pending = Annotated[bool, typer.Option("--pending", help="All runs without a record, one seed of each first.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
@@ -131,15 +131,19 @@ def check(job: run.Job) -> None:
         _ = job.config
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
-    if job.changed and job.folder == record.RESULTS:
+    if job.changed and job.folder.resolve() == record.RESULTS.resolve():
         raise typer.BadParameter("With --set, give --out DIR: the project's records have the registry's settings.")
+    if job.folder.exists() and not job.folder.is_dir():
+        raise typer.BadParameter(f"--out takes a folder; {job.folder} is a file.")
+    if job.path.exists() and record.load(job.path).changed != job.changed:
+        raise typer.BadParameter(f"{job.path} is a run with other settings: give another --out.")
 
 
 def announce(outcome: sweep.Outcome) -> sweep.Outcome:
     """One line for a job that ended."""
     job = f"{outcome.job.experiment}, seed {outcome.job.seed}"
     if outcome.stopped:
-        out.print(f"{job}: stopped, its checkpoint is kept", highlight=False)
+        out.print(f"{job}: stopped; the next call goes on", highlight=False)
     elif outcome.error:
         fail(f"{job}: {outcome.error}")
     else:
@@ -183,7 +187,9 @@ def numbers(text: str) -> list[int]:
     """Seeds: "0-2,5" is 0, 1, 2, 5."""
     try:
         ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-        return [seed for end in ends for seed in range(end[0], end[-1] + 1)]
+        if any(len(end) > 2 or end[0] > end[-1] for end in ends):
+            raise ValueError
+        return list(dict.fromkeys(seed for end in ends for seed in range(end[0], end[-1] + 1)))
     except ValueError:
         raise typer.BadParameter(f"--seeds takes numbers and ranges such as 0-4 or 0,3,7; got {text!r}.") from None
 

@@ -14,7 +14,7 @@ class UnknownTaskError(HnetError, LookupError):
 
 
 class DivergedError(HnetError, ArithmeticError):
-    """The loss became NaN or infinite; nothing was saved of the step that did it."""
+    """The loss became NaN or infinite."""
 
 
 class DataError(HnetError, RuntimeError):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hnetlib.checkpoint import Checkpoint, Stateful
+from hnetlib.errors import CheckpointError
 from hnetlib.learner import Learner
 from hnetlib.tasks import Task
 
@@ -53,6 +54,8 @@ def learn_all(
     matrix = torch.full((len(tasks), len(tasks)), torch.nan, dtype=torch.float64)
     with checkpoint or nullcontext():
         so_far = checkpoint.restore(learner) if checkpoint else {}  # type: ignore[arg-type]
+        if so_far.get("done", 0) > len(tasks) or (so_far and so_far["rows"].shape[1] != len(tasks)):
+            raise CheckpointError(f"The checkpoint is of {so_far['rows'].shape[1]} tasks, not of {len(tasks)}.")
         if so_far:
             matrix[: so_far["done"]] = so_far["rows"]
         for i in range(so_far.get("done", 0), len(tasks)):

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from hnetlib.checkpoint import CURRENT, MAGIC, Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import CheckpointError, OutOfTime
 from hnetlib.experiments.run import Job, execute
+from hnetlib.experiments.sweep import one_by_one
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches, train
 from hnetlib.metrics import learn_all
@@ -114,6 +116,38 @@ def test_minibatches_can_start_in_the_middle(tasks: list[Task]) -> None:
     for _ in range(25):
         next(whole)
     assert torch.equal(next(whole)[0], next(late)[0])
+
+
+def test_statistics_of_batch_norm_go_on_too(tmp_path: Path, tasks: list[Task]) -> None:
+    def with_batch_norm() -> HyperNetLearner:
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(64, 10), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, 30))
+        target = TargetNetwork(module)
+        return HyperNetLearner(target, HyperNetwork(target.num_weights, 4, (5,)), Training(5, 16))
+
+    def stop(done: int, matrix: torch.Tensor) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    learn_all(alone := with_batch_norm(), tasks)
+    with pytest.raises(KeyboardInterrupt):
+        learn_all(with_batch_norm(), tasks, checkpoint=Checkpoint(tmp_path / "c", "run"), progress=stop)
+    learn_all(resumed := with_batch_norm(), tasks, checkpoint=Checkpoint(tmp_path / "c", "run"))
+    for mine, wanted in zip(resumed.buffers, alone.buffers, strict=True):
+        for name, buffer in wanted.items():
+            assert torch.equal(mine[name], buffer), name
+
+
+def test_another_number_of_tasks_is_refused(tmp_path: Path, tasks: list[Task]) -> None:
+    Checkpoint(tmp_path / "c", "run").task_done(learner(), done=1, rows=torch.zeros(1, 3, dtype=torch.float64))
+    with pytest.raises(CheckpointError, match="of 3 tasks, not of 2"):
+        learn_all(learner(), tasks[:2], checkpoint=Checkpoint(tmp_path / "c", "run"))
+
+
+def test_after_the_deadline_no_job_begins(tmp_path: Path) -> None:
+    jobs = [Job("s-cl1-hnet", seed, "quick", folder=tmp_path) for seed in range(3)]
+    outcomes = list(one_by_one(jobs, time.monotonic() - 1, lambda job, done, matrix: None))
+    assert all(outcome.stopped for outcome in outcomes) and not list(tmp_path.iterdir())
 
 
 def saved(path: Path) -> Path:

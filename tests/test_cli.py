@@ -53,6 +53,8 @@ def test_a_run_a_second_call_and_a_look_at_the_record(tmp_path: Path) -> None:
     assert "task 5 of 5" in first.stdout and path.exists()
     second = hnet("run", "s-cl1-hnet", *SHORT, "--out", tmp_path)
     assert second.returncode == 0 and "already" in second.stdout
+    other = hnet("run", "s-cl1-hnet", *SHORT, "--set", "method.beta=5", "--out", tmp_path)
+    assert other.returncode == 2 and "other settings" in other.stderr
     shown = hnet("show", path)
     assert "optimization.iterations" in shown.stdout and "commit" in shown.stdout
 
@@ -60,7 +62,7 @@ def test_a_run_a_second_call_and_a_look_at_the_record(tmp_path: Path) -> None:
 def test_time_that_is_up_is_status_3_and_the_next_call_goes_on(tmp_path: Path) -> None:
     command = ("run", "s-cl1-hnet", "--tier", "quick", "--out", tmp_path)
     stopped = hnet(*command, "--minutes", "0.01")
-    assert stopped.returncode == 3 and "checkpoint is kept" in stopped.stdout
+    assert stopped.returncode == 3 and "the next call goes on" in stopped.stdout
     assert hnet(*command).returncode == 0
     made = record.load(tmp_path / "s-cl1-hnet" / "quick" / "seed-0.json")
     assert made.provenance.resumed == 1
@@ -74,6 +76,12 @@ def test_time_that_is_up_is_status_3_and_the_next_call_goes_on(tmp_path: Path) -
         (("run", "fig2", "--set", "method.bta=1", "--out", "x"), 2, "method.beta"),
         (("run", "fig2", "--set", "method.beta=1"), 2, "--out"),
         (("run", "fig2", "--seeds", "a-b"), 2, "--seeds"),
+        (("run", "fig2", "--seeds", "3-1"), 2, "--seeds"),
+        (("run", "fig2", "--out", "README.md"), 2, "README.md is a file"),
+        (("run", "fig2", "--set", "tasks.num_tasks=5", "--out", "x"), 1, "three polynomials, not 5"),
+        (("run", "fig2", "--set", "optimization.batch_size=0", "--out", "x"), 2, "greater than 0, got 0"),
+        (("run", "s-cl1-hnet", *SHORT, "--set", "tasks.num_tasks=4", "--out", "x"), 1, "10 classes"),
+        (("run", "s-cl1-hnet", *SHORT, "--set", "target.kind=resnet32", "--out", "x"), 1, "resnet32 on split"),
         (("run", "fig2", "--device", "tpu"), 2, "--device"),
         (("run", "p10-cl1-ewc", "--out", "x"), 1, "EWC is not built yet"),
         (("data", "imagenet"), 1, "There is no data set"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn, optim
 
+from hnetlib.errors import SizeError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import (
     FactoredRegularizer,
@@ -16,6 +17,7 @@ from hnetlib.regularizer import (
     OutputRegularizer,
     RowSampledRegularizer,
     SampledRegularizer,
+    exact_regularizer,
 )
 
 # num_weights, chunk_size, hidden sizes, earlier tasks
@@ -109,15 +111,44 @@ def test_float32_is_accurate_to_1e_5(name: str) -> None:
         torch.testing.assert_close(gradient.double(), exact, rtol=0, atol=1e-5 * scale + 1e-12)
 
 
-def test_the_random_subset_is_unbiased_and_really_a_subset() -> None:
+@pytest.mark.parametrize(
+    "make", [partial(SampledRegularizer, num_samples=2), partial(RowSampledRegularizer, num_rows=5)]
+)
+def test_a_random_sample_is_unbiased_and_really_a_sample(make: Make) -> None:
+    """Four tasks, four chunks each; of the last chunk, seven weights of eleven count."""
     torch.manual_seed(0)
-    _, regularizer, _ = moved((40, 11, [5], 4), partial(SampledRegularizer, num_samples=2))
-    assert isinstance(regularizer, SampledRegularizer)
+    hnet, regularizer, old = moved((40, 11, [5], 4), make)
     draws = torch.stack([regularizer() for _ in range(4000)]).detach()
-    regularizer.num_samples = 4
-    exact = regularizer().item()
-    assert len(draws.unique()) > 2
-    assert draws.mean().item() == pytest.approx(exact, abs=5 * draws.std().item() / 4000**0.5)
+    exact = brute_force(hnet, old, [torch.zeros_like(p) for p in hnet.theta().values()]).item()
+    assert len(draws.unique()) > 5
+    assert draws.mean().item() == pytest.approx(exact, abs=4 * draws.std().item() / 4000**0.5)
+
+
+def test_what_cannot_be_protected_or_drawn_is_refused() -> None:
+    hnet = HyperNetwork(30, 3, (5,), 7, 2)
+    with pytest.raises(SizeError, match="no task to protect"):
+        OutputRegularizer(hnet, 0.5)
+    hnet.add_task()
+    with pytest.raises(SizeError, match="num_samples must be at least 1, but got 0"):
+        SampledRegularizer(hnet, 0.5, 0)
+    with pytest.raises(SizeError, match="num_rows must be at least 1, but got -1"):
+        RowSampledRegularizer(hnet, 0.5, -1)
+
+
+def test_the_choice_of_form_follows_the_sizes() -> None:
+    """The toy network of Fig. 2 is too small for Gram matrices to pay; that of PermutedMNIST-10 is not."""
+    toy, p10 = HyperNetwork(141, 2, (10, 10)), HyperNetwork(2_126_100, 24, (25, 25), 78_000, 8)
+    toy.add_task(), p10.add_task()
+    assert type(exact_regularizer(toy, 0.01)) is OutputRegularizer
+    assert type(exact_regularizer(p10, 0.01)) is FactoredRegularizer
+
+
+def test_two_looks_ahead_before_the_first_step_are_the_same() -> None:
+    theta = {"a": nn.Parameter(torch.ones(3))}
+    theta["a"].grad = torch.ones(3)
+    lookahead = Lookahead(theta, optim.Adam(theta.values(), lr=0.1))
+    first = lookahead()["a"].clone()
+    assert torch.equal(lookahead()["a"], first)
 
 
 def test_the_snapshot_does_not_follow_the_hypernetwork() -> None:

@@ -1,14 +1,19 @@
 """What a run is made of, as data. Where a value comes from stands beside it in `registry.py`."""
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from hnetlib.errors import ConfigError
 
 Tier = Literal["quick", "reduced", "paper"]
 ScenarioName = Literal["CL1", "CL2", "CL3"]
+Count = Annotated[int, Field(gt=0)]
+ZeroOrMore = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+Strength = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -17,9 +22,9 @@ class Tasks:
 
     kind: Literal["permuted", "split", "polynomials", "split-cifar"]
     images: Literal["none", "digits", "mnist", "cifar", "shapes"]  # which pictures, if any
-    num_tasks: int
+    num_tasks: Count
     scenario: ScenarioName = "CL1"  # what is known at test time
-    padding: int = 0  # zeros added on each side of a picture
+    padding: ZeroOrMore = 0  # zeros added on each side of a picture
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Target:
     """The network that answers."""
 
     kind: Literal["mlp", "resnet32", "zenkenet"] = "mlp"
-    hidden: tuple[int, ...] = ()  # sizes of the hidden layers of an MLP
+    hidden: tuple[Count, ...] = ()  # sizes of the hidden layers of an MLP
     activation: Literal["relu", "sigmoid"] = "relu"
 
 
@@ -35,10 +40,10 @@ class Target:
 class Hypernet:
     """The network that makes a network."""
 
-    task_dim: int  # length of a task embedding
-    chunk_dim: int  # length of a chunk embedding
-    hidden: tuple[int, ...]  # sizes of its hidden layers
-    chunk_size: int | None  # weights made at a time; null: all at once
+    task_dim: Count  # length of a task embedding
+    chunk_dim: ZeroOrMore  # length of a chunk embedding
+    hidden: tuple[Count, ...]  # sizes of its hidden layers
+    chunk_size: Count | None  # weights made at a time; null: all at once
     activation: Literal["elu", "relu", "sigmoid"] = "elu"
 
 
@@ -47,10 +52,10 @@ class HNET:
     """The hypernetwork with the output regularizer; the task is given, or inferred by lowest entropy."""
 
     hypernet: Hypernet
-    beta: float = 0.01  # β_output of Eq. 2
+    beta: Strength = 0.01  # β_output of Eq. 2
     lookahead: bool = True  # the penalty at Θ_h + ΔΘ_h
-    sampled_tasks: int | None = None  # regularize so many random tasks a step (Appendix D); null: all
-    label_smoothing: float = 0.0  # share of the target probability that is spread evenly over the classes
+    sampled_tasks: Count | None = None  # regularize so many random tasks a step (Appendix D); null: all
+    label_smoothing: Share = 0.0  # of the target probability, spread evenly over the classes
     name: Literal["hnet"] = "hnet"
 
 
@@ -65,8 +70,8 @@ class FineTuning:
 class EWC:
     """Online elastic weight consolidation."""
 
-    strength: float  # λ
-    gamma: float = 1.0  # how much of the old Fisher information is kept
+    strength: Strength  # λ
+    gamma: Share = 1.0  # how much of the old Fisher information is kept
     name: Literal["ewc"] = "ewc"
 
 
@@ -74,7 +79,7 @@ class EWC:
 class SI:
     """Synaptic intelligence."""
 
-    strength: float  # c
+    strength: Strength  # c
     name: Literal["si"] = "si"
 
 
@@ -82,8 +87,8 @@ class SI:
 class HAT:
     """Hard attention to the task."""
 
-    s_max: float = 400.0  # steepest gate
-    strength: float = 0.75  # of the sparsity regularizer
+    s_max: Rate = 400.0  # steepest gate
+    strength: Strength = 0.75  # of the sparsity regularizer
     name: Literal["hat"] = "hat"
 
 
@@ -92,13 +97,13 @@ class Replay:
     """A generator that replays the past: unprotected (DGR), or from a hypernetwork (HNET+R, HNET+TIR)."""
 
     name: Literal["dgr", "hnet-r", "hnet-tir", "replay-upper-bound"]
-    encoder: tuple[int, ...] = ()  # hidden layers of the VAE's encoder
-    decoder: tuple[int, ...] = ()  # hidden layers of the VAE's decoder
-    latent: int = 100  # length of the latent vector, and of the decoder's constant task input
+    encoder: tuple[Count, ...] = ()  # hidden layers of the VAE's encoder
+    decoder: tuple[Count, ...] = ()  # hidden layers of the VAE's decoder
+    latent: Count = 100  # length of the latent vector, and of the decoder's constant task input
     generator: Hypernet | None = None  # makes the decoder
-    generator_beta: float = 0.0  # its β_output
+    generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
-    sampled_tasks: int | None = None  # as in HNET
+    sampled_tasks: Count | None = None  # as in HNET
 
 
 Method = HNET | FineTuning | EWC | SI | HAT | Replay
@@ -108,9 +113,9 @@ Method = HNET | FineTuning | EWC | SI | HAT | Replay
 class Optimization:
     """How one task is trained: Adam."""
 
-    iterations: int  # steps a task
-    batch_size: int  # samples a step
-    learning_rate: float
+    iterations: Count  # steps a task
+    batch_size: Count  # samples a step
+    learning_rate: Rate
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hnetlib import tasks as sequences
 from hnetlib.baselines import FineTuning
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
-from hnetlib.errors import NotBuiltError
+from hnetlib.errors import ConfigError, NotBuiltError
 from hnetlib.experiments import config as settings
 from hnetlib.experiments import record, registry
 from hnetlib.experiments.config import Config, Tier
@@ -86,6 +86,7 @@ def execute(
     origin = record.provenance(job.device)
     key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(config, job.device)}"
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
+    torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
     toy = config.tasks.kind == "polynomials"
     matrix = learn_all(learner, tasks, mean_squared_error if toy else accuracy, checkpoint, progress)
     digits = 6 if toy else 4
@@ -117,16 +118,26 @@ def refuse_unbuilt(config: Config) -> None:
     for kind, why in LATER.items():
         if isinstance(config.method, kind):
             raise NotBuiltError(why.format(config.method))
-    if config.tasks.kind == "split-cifar":
-        raise NotBuiltError(f"Split CIFAR ({config.target.kind}) is not built yet: it comes with the chapter on CIFAR.")
+    if config.tasks.kind == "split-cifar" or config.target.kind != "mlp":
+        raise NotBuiltError(
+            f"{config.target.kind} on {config.tasks.kind} is not built yet: it comes with the chapter on CIFAR."
+        )
 
 
 def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str | None]:
-    """The sequence of tasks, and the hash of the data behind it."""
+    """The sequence of tasks, and the hash of the data behind it.
+
+    Raises:
+        ConfigError: there is no such sequence with so many tasks.
+    """
     wanted = config.tasks
     if wanted.kind == "polynomials":
+        if wanted.num_tasks != 3:
+            raise ConfigError(f"There are three polynomials, not {wanted.num_tasks}: leave tasks.num_tasks at 3.")
         return sequences.polynomials(seed), None
     images, scenario = load_images(wanted.images, device), Scenario[wanted.scenario]
+    if wanted.kind == "split" and images.num_classes % wanted.num_tasks:
+        raise ConfigError(f"{images.num_classes} classes cannot be split evenly into {wanted.num_tasks} tasks.")
     if wanted.kind == "split":
         tasks = sequences.split(images, images.num_classes // wanted.num_tasks, scenario)
     else:

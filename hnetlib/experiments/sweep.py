@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from hnetlib.errors import HnetError, OutOfTime
+from hnetlib.experiments import record
 from hnetlib.experiments.run import Job, execute
 
 ATTEMPTS = 4  # a worker that dies this often is given up
@@ -33,6 +35,8 @@ class Outcome:
 
 def attempt(job: Job, deadline: float | None, progress: Progress = lambda job, done, matrix: None) -> Outcome:
     """Run a job here."""
+    if deadline is not None and time.monotonic() > deadline:
+        return Outcome(job, "The time is up.", stopped=True)
     try:
         execute(job, deadline, lambda done, matrix: progress(job, done, matrix))
     except OutOfTime as error:
@@ -54,18 +58,21 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
 
     def supervise(job: Job) -> Outcome:
-        left = "" if deadline is None else str(deadline - time.monotonic())
-        command = [sys.executable, "-m", "hnetlib.experiments.sweep", to_json(job), left]
+        command = [sys.executable, "-m", "hnetlib.experiments.sweep", to_json(job)]
         for _ in range(ATTEMPTS):
-            run = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if run.returncode >= 0:  # it ended by itself, and was not killed
+            left = "" if deadline is None else str(deadline - time.monotonic())
+            run = subprocess.run([*command, left], env=environment, capture_output=True, text=True)
+            if run.returncode >= 0 or run.returncode == -signal.SIGINT:  # it ended by itself, or was told to
                 break
         said = run.stderr.strip().rpartition("\n")[2] or f"its worker died {ATTEMPTS} times"
         return Outcome(job, said if run.returncode else "", stopped=run.returncode == STOPPED)
 
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         for future in as_completed([pool.submit(supervise, job) for job in jobs]):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C no new worker starts
 
 
 def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterator[Outcome]:
@@ -84,23 +91,22 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise HnetError(f"There is no Ray cluster at {address!r} ({' '.join(str(error).split())[:200]}).") from None
-    left = None if deadline is None else deadline - time.monotonic()
+    until = None if deadline is None else time.time() + deadline - time.monotonic()  # the clock that machines share
     remote = ray.remote(max_retries=ATTEMPTS - 1)(elsewhere)
-    waiting = [remote.remote(to_json(job), left) for job in jobs]
+    waiting = [remote.remote(to_json(job), until) for job in jobs]
     while waiting:
         (ready,), waiting = ray.wait(waiting, num_returns=1)
-        text, why, stopped, record = ray.get(ready)
+        text, why, stopped, made = ray.get(ready)
         job = from_json(text)
-        if record and not job.path.exists():
-            job.path.parent.mkdir(parents=True, exist_ok=True)
-            job.path.write_text(record, encoding="utf-8")
+        if made and not job.path.exists():
+            record.write(record.Record.model_validate_json(made), job.path)
         yield Outcome(job, why, stopped)
 
 
-def elsewhere(text: str, left: float | None) -> tuple[str, str, bool, str]:
+def elsewhere(text: str, until: float | None) -> tuple[str, str, bool, str]:
     """A job on another machine: how it ended, and its record's text."""
     job = from_json(text)
-    outcome = attempt(job, None if left is None else time.monotonic() + left)
+    outcome = attempt(job, None if until is None else time.monotonic() + until - time.time())
     return text, outcome.error, outcome.stopped, "" if outcome.error else job.path.read_text(encoding="utf-8")
 
 
