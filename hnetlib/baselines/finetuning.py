@@ -1,11 +1,13 @@
 """No protection at all: train one network on task after task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 
+from hnetlib.checkpoint import Stateful
 from hnetlib.errors import UnknownTaskError
 from hnetlib.learner import Training, train
 from hnetlib.tasks import Task
@@ -13,7 +15,10 @@ from hnetlib.tasks import Task
 
 @dataclass
 class FineTuning:
-    """A network that goes on learning where the last task left it."""
+    """A network that goes on learning where the last task left it.
+
+    Methods that protect weights fill in `before_step`, `after_step` and `consolidate`.
+    """
 
     module: nn.Module
     training: Training = field(default_factory=Training)
@@ -32,14 +37,34 @@ class FineTuning:
 
         def step(x: Tensor, y: Tensor) -> Tensor:
             optimizer.zero_grad()
-            outputs = self.module(x)
-            loss = task.loss(outputs if task.head is None else outputs[..., task.head], y)
+            loss = task.loss(self.outputs(x, task.head), y)
             loss.backward()
+            self.before_step()
             optimizer.step()
+            self.after_step()
             return loss.detach()
 
-        train(task, self.training, step, {"module": self.module, "optimizer": optimizer})
+        train(task, self.training, step, {"module": self.module, "optimizer": optimizer, **self.trained()})
+        self.consolidate(task)
         self.heads.append(task.head)
+
+    def outputs(self, x: Tensor, head: slice | None) -> Tensor:
+        """What a head says."""
+        outputs = self.module(x)
+        return outputs if head is None else outputs[..., head]
+
+    def before_step(self) -> None:
+        """Gradients of the task's loss are there."""
+
+    def after_step(self) -> None:
+        """The optimizer has moved the weights."""
+
+    def consolidate(self, task: Task) -> None:
+        """The task is learned."""
+
+    def trained(self) -> Mapping[str, Stateful]:
+        """What training changes besides the network."""
+        return {}
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
@@ -51,8 +76,7 @@ class FineTuning:
         if task is None or not 0 <= task < len(self.heads):
             raise UnknownTaskError(f"Task {task} was never learned; give one of 0 to {len(self.heads) - 1}.")
         self.module.eval()
-        outputs, head = self.module(x), self.heads[task]
-        return outputs if head is None else outputs[..., head]
+        return self.outputs(x, self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import FineTuning
+from hnetlib.baselines import EWC, SI, FineTuning
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import ConfigError, NotBuiltError
@@ -31,8 +31,6 @@ from hnetlib.tasks import Scenario, Task
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 LATER = {  # the chapter that each method comes with
-    settings.EWC: "EWC is not built yet: it comes with the chapter on long memories.",
-    settings.SI: "SI is not built yet: it comes with the chapter on long memories.",
     settings.HAT: "HAT is not built yet: it comes with the chapter on long memories.",
     settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
 }
@@ -118,6 +116,10 @@ def refuse_unbuilt(config: Config) -> None:
     for kind, why in LATER.items():
         if isinstance(config.method, kind):
             raise NotBuiltError(why.format(config.method))
+    if isinstance(config.method, settings.EWC | settings.SI) and config.tasks.scenario == "CL3":
+        raise NotBuiltError(
+            f"{config.method.name} in CL3 is not built yet: it comes with the chapter on task inference."
+        )
     if config.tasks.kind == "split-cifar" or config.target.kind != "mlp":
         raise NotBuiltError(
             f"{config.target.kind} on {config.tasks.kind} is not built yet: it comes with the chapter on CIFAR."
@@ -157,6 +159,10 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
     training = Training(wanted.iterations, wanted.batch_size, wanted.learning_rate, seed)
     if isinstance(config.method, settings.FineTuning):
         return FineTuning(module, training)
+    if isinstance(config.method, settings.EWC):
+        return EWC(module, training, config.method.strength, config.method.gamma)
+    if isinstance(config.method, settings.SI):
+        return SI(module, training, config.method.strength)
     assert isinstance(config.method, settings.HNET)
     method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
     hnet = HyperNetwork(

@@ -1,0 +1,127 @@
+"""The methods to compare with: the property that defines each, and that it remembers."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from hnetlib import metrics
+from hnetlib.baselines import EWC, SI, FineTuning
+from hnetlib.baselines.si import Path
+from hnetlib.data import load_images
+from hnetlib.errors import SizeError
+from hnetlib.learner import Training
+from hnetlib.networks import MLP
+from hnetlib.tasks import Split, Task, permuted
+
+QUICK = Training(iterations=200, batch_size=64, learning_rate=0.003)
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    return permuted(load_images("digits"), 3)
+
+
+def network(outputs: int = 30) -> MLP:
+    torch.manual_seed(0)
+    return MLP([64, 60, outputs])
+
+
+def test_the_fisher_information_is_the_mean_of_squared_gradients_of_single_examples(tasks: list[Task]) -> None:
+    few = replace(tasks[1], train=Split(tasks[1].train.x[:7], tasks[1].train.y[:7]))
+    learner = EWC(network(), QUICK)
+    found = learner.updated(few)
+    expected = [torch.zeros_like(p) for p in learner.weights]
+    for x, y in zip(few.train.x, few.train.y, strict=True):
+        loss = F.cross_entropy(learner.module(few.transform(x[None]))[:, few.head], y[None])
+        for total, gradient in zip(expected, torch.autograd.grad(loss, learner.weights), strict=True):
+            total += gradient.square() / 7
+    for mine, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, wanted)
+    assert found[-1][:10].sum() == 0 and found[-1][10:20].sum() > 0, "only the task's own head matters"
+
+
+def test_fisher_information_decays_with_gamma(tasks: list[Task]) -> None:
+    learner = EWC(network(), QUICK, gamma=0.5)
+    learner.importance = [torch.ones_like(p) for p in learner.weights]
+    plain = EWC(network(), QUICK).updated(tasks[0])
+    for mine, new in zip(learner.updated(tasks[0]), plain, strict=True):
+        torch.testing.assert_close(mine, 0.5 + new)
+
+
+def test_ewc_refuses_layers_that_it_does_not_know(tasks: list[Task]) -> None:
+    module = nn.Sequential(nn.Linear(64, 5), nn.LayerNorm(5), nn.Linear(5, 30))
+    with pytest.raises(SizeError, match="linear layers only"):
+        EWC(module, QUICK).updated(tasks[0])
+
+
+@pytest.mark.parametrize("make", [partial(EWC, strength=3.0), partial(SI, strength=3.0)])
+def test_the_pull_is_the_gradient_of_the_penalty(make: partial, tasks: list[Task]) -> None:
+    learner = make(network(), QUICK)
+    learner.heads = [tasks[0].head]
+    learner.importance = [torch.rand_like(p) for p in learner.weights]
+    learner.anchor = [torch.randn_like(p) for p in learner.weights]
+    factor = 3.0 * (0.5 if isinstance(learner, EWC) else 1.0)  # λ/2, or c
+    parts = zip(learner.importance, learner.weights, learner.anchor, strict=True)
+    penalty = factor * torch.stack([(w * (p - a) ** 2).sum() for w, p, a in parts]).sum()
+    expected = torch.autograd.grad(penalty, learner.weights)
+    for p in learner.weights:
+        p.grad = torch.ones_like(p)
+    learner.before_step()
+    torch.testing.assert_close(learner.penalty(), penalty.detach())
+    for p, wanted in zip(learner.weights, expected, strict=True):
+        torch.testing.assert_close(p.grad, 1 + wanted)
+
+
+def test_the_path_integral_adds_up_to_what_the_loss_fell_on_a_quadratic() -> None:
+    torch.manual_seed(0)
+    root = torch.randn(6, 6, dtype=torch.float64)
+    curvature, theta = root.T @ root, torch.randn(6, dtype=torch.float64)
+    path, start = Path([theta]), 0.5 * theta @ curvature @ theta
+    for _ in range(20_000):
+        gradient = curvature @ theta
+        after = theta - 1e-4 * gradient
+        path.add([gradient], [theta], [after])
+        theta = after
+    fell = start - 0.5 * theta @ curvature @ theta
+    assert path.work[0].sum().item() == pytest.approx(fell.item(), rel=1e-3)
+
+
+def test_si_counts_the_task_alone_and_starts_afresh(tasks: list[Task]) -> None:
+    """With whole batches and small steps, what is counted is what the task's loss fell, penalty or no penalty."""
+    task = tasks[1]
+    x = task.transform(task.train.x)
+
+    def loss(learner: SI) -> float:
+        with torch.no_grad():
+            return task.loss(learner.outputs(x, task.head), task.train.y).item()
+
+    learner = SI(network(), QUICK, strength=1.0)
+    learner.learn(tasks[0])
+    learner.training = Training(300, len(task.train), 1e-4)
+    before = loss(learner)
+    learner.learn(task)
+    work = sum(part.sum().item() for part in learner.path.work)
+    assert work == pytest.approx(before - loss(learner), rel=0.02)
+
+
+@pytest.mark.parametrize("make", [partial(EWC, strength=100.0), partial(SI, strength=1.0)])
+def test_it_forgets_less_than_fine_tuning(make: partial, tasks: list[Task]) -> None:
+    protected = metrics.learn_all(make(network(), QUICK), tasks)
+    unprotected = metrics.learn_all(FineTuning(network(), QUICK), tasks)
+    assert metrics.during(protected) > 85
+    assert metrics.forgetting(protected) < metrics.forgetting(unprotected) / 2
+
+
+@pytest.mark.parametrize("make", [FineTuning, EWC, SI])
+def test_a_learner_can_take_another_ones_place(make: type[FineTuning], tasks: list[Task]) -> None:
+    first, second = make(network(), QUICK), make(network(), QUICK)
+    first.learn(tasks[0])
+    second.load_state_dict(first.state_dict())
+    for learner in (first, second):
+        learner.learn(tasks[1])
+    for p, q in zip(first.module.parameters(), second.module.parameters(), strict=True):
+        assert torch.equal(p, q)
