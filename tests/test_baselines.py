@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from hnetlib import metrics
-from hnetlib.baselines import EWC, SI, FineTuning
+from hnetlib.baselines import EWC, HAT, SI, FineTuning
+from hnetlib.baselines.hat import anneal, compensation
 from hnetlib.baselines.si import Path
 from hnetlib.data import load_images
 from hnetlib.errors import SizeError
@@ -114,6 +115,58 @@ def test_it_forgets_less_than_fine_tuning(make: partial, tasks: list[Task]) -> N
     unprotected = metrics.learn_all(FineTuning(network(), QUICK), tasks)
     assert metrics.during(protected) > 85
     assert metrics.forgetting(protected) < metrics.forgetting(unprotected) / 2
+
+
+SGD = Training(iterations=400, batch_size=64, learning_rate=0.05)
+
+
+def test_hat_leaves_what_binary_gates_of_old_tasks_use_exactly_as_it_was(tasks: list[Task]) -> None:
+    learner, x = HAT(network(), SGD), tasks[0].transform(tasks[0].test.x)
+    learner.learn(tasks[0])
+    learner.embeddings[0] = learner.embeddings[0].sign() * 6  # gates exactly 0 or 1
+    learner.used = torch.sigmoid(learner.s_max * learner.embeddings[0])
+    assert set(learner.used.tolist()) == {0.0, 1.0}
+    before, weight = learner.predict(x, 0), learner.layers[0].weight.detach().clone()
+    learner.learn(tasks[1])
+    assert torch.equal(learner.predict(x, 0), before)
+    changed = (learner.layers[0].weight != weight).any(dim=1)
+    assert not changed[learner.embeddings[0] > 0].any()
+    assert changed.any(), "units that the first task leaves are free to learn"
+
+
+def test_hat_closes_weights_between_used_units() -> None:
+    torch.manual_seed(0)
+    learner = HAT(MLP([3, 4, 2, 5]), SGD)
+    learner.used = torch.rand(6)
+    first, second = learner.used.split([4, 2])
+    free = learner.free()
+    assert [tuple(mask.shape) for mask in free] == [(4, 3), (4,), (2, 4), (2,)]
+    for i in range(4):
+        assert free[0][i].tolist() == pytest.approx([1 - first[i].item()] * 3)
+        assert free[1][i].item() == pytest.approx(1 - first[i].item())
+    for i in range(2):
+        for j in range(4):
+            assert free[2][i, j].item() == pytest.approx(1 - min(second[i].item(), first[j].item()))
+
+
+@pytest.mark.parametrize("s", [0.5, 2.0, 7.0])
+def test_hat_compensates_the_gradient_for_the_annealing(s: float) -> None:
+    e = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
+    (annealed,) = torch.autograd.grad(torch.sigmoid(s * e).sum(), e)
+    (plain,) = torch.autograd.grad(torch.sigmoid(e).sum(), e)
+    torch.testing.assert_close(annealed * compensation(e.detach(), s, 400.0), 400.0 * plain, rtol=1e-6, atol=0)
+
+
+def test_hat_anneals_from_nearly_flat_to_steepest() -> None:
+    assert [anneal(step, 5, 400.0) for step in (0, 4)] == [1 / 400, 400.0]
+    assert anneal(2, 5, 400.0) == pytest.approx(200, rel=0.01)
+
+
+def test_hat_remembers(tasks: list[Task]) -> None:
+    learner = HAT(network(), SGD, dropout=(0.0, 0.0))
+    matrix = metrics.learn_all(learner, tasks)
+    assert metrics.during(matrix) > 80 and metrics.forgetting(matrix) < 3
+    assert learner.used.mean() < 0.99, "tasks leave units for others"
 
 
 @pytest.mark.parametrize("make", [FineTuning, EWC, SI])

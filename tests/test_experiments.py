@@ -93,7 +93,7 @@ def test_unknown_names_are_refused_with_a_suggestion() -> None:
 @pytest.mark.parametrize("name", registry.EXPERIMENTS)
 def test_a_method_that_is_not_there_yet_says_so_by_name(name: str) -> None:
     entry = registry.EXPERIMENTS[name].config
-    built = (config.HNET, config.FineTuning, config.EWC, config.SI)
+    built = (config.HNET, config.FineTuning, config.EWC, config.SI, config.HAT)
     later = isinstance(entry.method, (config.EWC, config.SI)) and entry.tasks.scenario == "CL3"
     if isinstance(entry.method, built) and not later and entry.tasks.kind != "split-cifar":
         run.refuse_unbuilt(entry)
@@ -119,6 +119,7 @@ SHORT = {"optimization.iterations": 30}
         "p100-cl1-hnet",
         "p10-cl1-ewc",
         "p10-cl2-si",
+        "p10-100x100-hat",
     ],
 )
 def test_a_run_leaves_a_whole_record_and_no_checkpoint(name: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from hnetlib.baselines.ewc import EWC
 from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.baselines.hat import HAT
 from hnetlib.baselines.si import SI
 
-__all__ = ["EWC", "SI", "FineTuning"]
+__all__ = ["EWC", "HAT", "SI", "FineTuning"]

@@ -85,10 +85,12 @@ class SI:
 
 @dataclass(frozen=True)
 class HAT:
-    """Hard attention to the task."""
+    """Hard attention to the task, trained by stochastic gradient descent."""
 
+    learning_rate: Rate = 0.05  # of SGD; that of `Optimization` is Adam's, and not used
     s_max: Rate = 400.0  # steepest gate
-    strength: Strength = 0.75  # of the sparsity regularizer
+    strength: Strength = 0.75  # c, of the sparsity regularizer
+    dropout: tuple[Share, Share] = (0.2, 0.5)  # of the inputs, of hidden units
     name: Literal["hat"] = "hat"
 
 

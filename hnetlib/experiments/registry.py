@@ -247,6 +247,7 @@ for scenario in ("CL2", "CL3"):
 STRENGTHS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 7500, 10_000)  # [p]
 for strength in STRENGTHS:
     curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100))
+EXPERIMENTS["p10-cl1-fine-tuning"] = Experiment("p10-cl1-fine-tuning", "not in the paper", permuted(FineTuning()))
 curve("figA5c", "p100-cl1-fine-tuning", permuted(FineTuning(), num_tasks=100))
 curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0), num_tasks=100))
 

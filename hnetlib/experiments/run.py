@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import EWC, SI, FineTuning
+from hnetlib.baselines import EWC, HAT, SI, FineTuning
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import ConfigError, NotBuiltError
@@ -31,10 +31,9 @@ from hnetlib.tasks import Scenario, Task
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 LATER = {  # the chapter that each method comes with
-    settings.HAT: "HAT is not built yet: it comes with the chapter on long memories.",
     settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
 }
-Learning = HyperNetLearner | FineTuning
+Learning = HyperNetLearner | FineTuning | HAT
 
 
 @dataclass(frozen=True)
@@ -163,6 +162,9 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         return EWC(module, training, config.method.strength, config.method.gamma)
     if isinstance(config.method, settings.SI):
         return SI(module, training, config.method.strength)
+    if isinstance(config.method, settings.HAT):
+        descent = replace(training, learning_rate=config.method.learning_rate)
+        return HAT(module, descent, config.method.strength, config.method.s_max, config.method.dropout)
     assert isinstance(config.method, settings.HNET)
     method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
     hnet = HyperNetwork(
@@ -180,14 +182,14 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
 
 def num_weights(learner: Learning) -> dict[str, int]:
     """How large the networks are."""
-    if isinstance(learner, FineTuning):
+    if not isinstance(learner, HyperNetLearner):
         return {"target": sum(p.numel() for p in learner.module.parameters())}
     return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
 
 
 def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, record.Inferred]:
     """What the same trained model does when the task is not given: in CL2 with one head, in CL3 with many."""
-    if isinstance(learner, FineTuning) or config.tasks.kind == "polynomials":
+    if not isinstance(learner, HyperNetLearner) or config.tasks.kind == "polynomials":
         return {}
     scenario = Scenario.CL2 if config.tasks.scenario == "CL2" else Scenario.CL3
     accuracies, found = (

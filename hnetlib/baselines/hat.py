@@ -1,0 +1,176 @@
+"""Hard attention to the task: every task gets a mask over units, and what earlier tasks use is closed to learning."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+from torch.nn import functional as F
+
+from hnetlib.errors import SizeError, UnknownTaskError
+from hnetlib.learner import Training, train
+from hnetlib.networks import MLP
+from hnetlib.tasks import Task
+
+STEEPEST = 50.0  # cosh of more overflows
+RANGE = 6.0  # task embeddings stay in ±6, where gates can still turn
+
+
+@dataclass
+class HAT:
+    """Hard attention to the task [serra2018]. A task must be given at test time (CL1).
+
+    Each hidden unit i of layer l has a gate a_li = σ(s e_li), with a task embedding e and a steepness s that grows from
+    1/s_max to s_max within each epoch. Gates of earlier tasks, a^{<t} (their maximum), close weights: the gradient of
+    the weight from unit j to unit i is multiplied by 1 - min(a_i^{<t}, a_j^{<t}). The loss gets
+    c Σ a^t (1 - a^{<t}) / Σ (1 - a^{<t}), so that tasks leave units for others.
+
+    Args:
+        module: the network; its outputs are the heads of all tasks side by side.
+        training: iterations and batch size; the learning rate is that of stochastic gradient descent.
+        strength: c.
+        s_max: the steepest gate, also at test time.
+        dropout: of the inputs, and of the hidden units.
+    """
+
+    module: MLP
+    training: Training = field(default_factory=lambda: Training(learning_rate=0.05))
+    strength: float = 0.75
+    s_max: float = 400.0
+    dropout: tuple[float, float] = (0.2, 0.5)
+
+    def __post_init__(self) -> None:
+        self.layers = [layer for layer in self.module if isinstance(layer, nn.Linear)]
+        self.units = [layer.out_features for layer in self.layers[:-1]]
+        if not self.units:
+            raise SizeError("HAT needs a network with hidden layers: without hidden units there is nothing to gate.")
+        self.heads: list[slice | None] = []
+        self.embeddings: list[Tensor] = []  # e of each task learned, all layers behind each other
+        self.used = self.layers[0].weight.detach().new_zeros(sum(self.units))  # a^{<t}
+
+    def gates(self, embedding: Tensor, s: float) -> tuple[Tensor, ...]:
+        """a = σ(s e), a vector for each hidden layer."""
+        return torch.sigmoid(s * embedding).split(self.units)
+
+    def outputs(self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False) -> Tensor:
+        """What a head says when hidden units are multiplied by their gates."""
+        hidden = F.dropout(x.flatten(1), self.dropout[0], training)
+        for layer, gate in zip(self.layers, gates, strict=False):
+            hidden = F.dropout(F.relu(layer(hidden)), self.dropout[1], training) * gate
+        outputs = self.layers[-1](hidden)
+        return outputs if head is None else outputs[..., head]
+
+    def free(self) -> list[Tensor]:
+        """For each weight and bias of a hidden layer, how far it may still learn: 1 - min(a_i^{<t}, a_j^{<t})."""
+        used = self.used.split(self.units)
+        weights = [1 - used[0][:, None].expand_as(self.layers[0].weight)]  # inputs are used by all
+        weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
+        return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
+
+    def learn(self, task: Task) -> None:
+        """Learn one more task. If that does not end well (Ctrl-C, too), all is put back as it was.
+
+        Raises:
+            DivergedError: the loss became NaN or infinite.
+        """
+        size = min(self.training.batch_size, len(task.train))
+        steps_an_epoch = len(task.train) // size
+        embedding, free, unused = torch.randn_like(self.used).requires_grad_(), self.free(), 1 - self.used
+        hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
+        weights = [*self.module.parameters(), embedding]
+        optimizer = optim.SGD(weights, self.training.learning_rate)
+        clock = Clock()
+
+        def step(x: Tensor, y: Tensor) -> Tensor:
+            s = anneal(clock.steps % steps_an_epoch, steps_an_epoch, self.s_max)
+            clock.steps += 1
+            optimizer.zero_grad()
+            gates = self.gates(embedding, s)
+            loss = task.loss(self.outputs(x, gates, task.head, training=True), y)
+            crowding = (torch.cat(gates) * unused).sum() / unused.sum()
+            (loss + self.strength * crowding).backward()
+            with torch.no_grad():
+                torch._foreach_mul_([p.grad for p in hidden if p.grad is not None], free)
+                assert embedding.grad is not None
+                embedding.grad *= compensation(embedding, s, self.s_max)
+                nn.utils.clip_grad_norm_(weights, 10_000.0)
+                optimizer.step()
+                embedding.clamp_(-RANGE, RANGE)
+            return loss.detach()
+
+        train(task, self.training, step, {"module": self.module, "e": Embedding(embedding), "clock": clock})
+        self.embeddings.append(embedding.detach())
+        self.used = torch.maximum(self.used, torch.sigmoid(self.s_max * self.embeddings[-1]))
+        self.heads.append(task.head)
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+        """Outputs of the task's head, through the task's gates.
+
+        Raises:
+            UnknownTaskError: no task was given, or one that was never learned.
+        """
+        if task is None or not 0 <= task < len(self.heads):
+            raise UnknownTaskError(f"Task {task} was never learned; give one of 0 to {len(self.heads) - 1}.")
+        return self.outputs(x, self.gates(self.embeddings[task], self.s_max), self.heads[task])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The network, and each task's head and gates."""
+        heads = [head and (head.start, head.stop) for head in self.heads]
+        return {
+            "module": self.module.state_dict(),
+            "heads": heads,
+            "embeddings": self.embeddings,
+            "used": self.used,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the place of the learner that gave this state."""
+        self.module.load_state_dict(state_dict["module"])
+        self.heads = [head and slice(*head) for head in state_dict["heads"]]
+        self.embeddings, self.used = list(state_dict["embeddings"]), state_dict["used"]
+
+
+def anneal(step: int, steps: int, s_max: float) -> float:
+    """s at a step of an epoch, both from 0: from 1/s_max to s_max, linearly."""
+    return 1 / s_max + (s_max - 1 / s_max) * step / max(1, steps - 1)
+
+
+def compensation(e: Tensor, s: float, s_max: float) -> Tensor:
+    """What the gradient for e is multiplied by, so that it is as if the gates were always of steepness 1, times s_max.
+
+    σ'(s e) s over σ'(e) is s [cosh(e) + 1] / [cosh(s e) + 1]; dividing by it undoes the annealing's effect.
+    """
+    return s_max / s * (torch.cosh((s * e).clamp(-STEEPEST, STEEPEST)) + 1) / (torch.cosh(e) + 1)
+
+
+class Clock:
+    """Counts steps, and can be put back."""
+
+    steps = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """The count."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there."""
+        self.steps = state_dict["steps"]
+
+
+class Embedding:
+    """A tensor that is trained by itself."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Its values."""
+        return {"e": self.tensor.detach()}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Put them back."""
+        with torch.no_grad():
+            self.tensor.copy_(state_dict["e"])
