@@ -5,6 +5,7 @@ Every name but this machine's own is made unresolvable, so a page that leans on 
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from hnetlib import MLP, HyperNetwork, TargetNetwork
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -237,3 +240,28 @@ def test_solutions_are_folded_until_asked_for(visit, address):
     assert not content.is_visible()
     solution.locator(".admonition-title").click(position={"x": 5, "y": 5})
     content.wait_for(state="visible", timeout=5_000)
+
+
+def ratio_of(chunk_size: int) -> float:
+    """The compression ratio of the chapter's example, as the package counts it."""
+    target = TargetNetwork(MLP([64, 100, 100, 100]))
+    hnet = HyperNetwork(target.num_weights, 16, (16, 16), chunk_size, 8)
+    return hnet.compression_ratio(num_tasks=10)
+
+
+@needs_browser
+def test_the_chunk_slider_is_alive_with_no_kernel(visit, address):
+    """By keyboard and by mouse, it says what the package counts, and the picture follows."""
+    visit.open(f"{address}/book/03_chunking.html")
+    slider, said = visit.page.get_by_role("slider", name="Chunk size"), visit.page.locator(".hnet-chunks output")
+    slider.wait_for(timeout=20_000)
+    picture = "document.querySelector('.hnet-chunks canvas').toDataURL()"
+    seen = set()
+    for move in (lambda: None, lambda: slider.press("ArrowLeft"), lambda: slider.click(position={"x": 200, "y": 10})):
+        move()
+        text = said.inner_text()
+        chunk_size, ratio = re.fullmatch(r"([\d,]+) weights at a time.* compression ratio (\d+\.\d\d)\.", text).groups()
+        assert float(ratio) == pytest.approx(ratio_of(int(chunk_size.replace(",", ""))), abs=0.0051)
+        seen.add((text, visit.page.evaluate(picture)))
+    assert len({text for text, _ in seen}) == len({data for _, data in seen}) == 3
+    assert visit.errors == []

@@ -1,0 +1,104 @@
+// A slider for the chunk size, and what follows from it. Sizes are counted here as HyperNetwork.num_parameters does.
+
+const STEPS = 200; // of the slider, which is logarithmic
+
+/** Weights of a chunked hypernetwork, embeddings included. */
+export function count({ num_weights, task_dim, chunk_dim, hidden, num_tasks }, chunkSize) {
+  const chunks = Math.ceil(num_weights / chunkSize);
+  const sizes = [task_dim + chunk_dim, ...hidden, chunkSize];
+  let weights = chunks * chunk_dim + num_tasks * task_dim;
+  for (let i = 1; i < sizes.length; i++) weights += (sizes[i - 1] + 1) * sizes[i];
+  return { chunks, weights, ratio: weights / num_weights };
+}
+
+/** Neighbouring chunks get colours that are easy to tell apart: steps of the golden angle. */
+function color(chunk) {
+  return [Math.round((chunk * 137.508) % 360), chunk % 2 ? 62 : 42];
+}
+
+function toRgb(hue, lightness) {
+  const a = 0.65 * Math.min(lightness, 100 - lightness) / 100;
+  const part = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (lightness / 100 - a * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [part(0), part(8), part(4)];
+}
+
+/** Draw one tensor, a pixel a weight; `first` is the place of its first weight in the flat vector. */
+function draw(canvas, rows, columns, first, chunkSize) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  for (let i = 0; i < rows * columns; i++) {
+    image.data.set([...toRgb(...color(Math.floor((first + i) / chunkSize))), 255], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+function element(tag, properties = {}, style = "") {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.style.cssText = style;
+  return made;
+}
+
+function render({ model, el }) {
+  const get = (name) => model.get(name);
+  const sizes = Object.fromEntries(
+    ["num_weights", "task_dim", "chunk_dim", "hidden", "num_tasks"].map((name) => [name, get(name)]),
+  );
+  const toSize = (step) => Math.max(1, Math.round(sizes.num_weights ** (step / STEPS)));
+  const toStep = (size) => Math.round((STEPS * Math.log(size)) / Math.log(sizes.num_weights));
+
+  const label = element("label", { textContent: "Chunk size " }, "display:block;font-weight:600");
+  const slider = element(
+    "input",
+    { type: "range", min: 30, max: STEPS, step: 1, value: toStep(get("chunk_size")) },
+    "display:block;width:100%;max-width:34rem;accent-color:#C1272D;height:2rem",
+  );
+  label.append(slider);
+  const said = element("output", {}, "display:block;min-height:3em;font-variant-numeric:tabular-nums");
+  const row = element("div", {}, "display:flex;flex-wrap:wrap;gap:12px;align-items:flex-end");
+  let first = 0;
+  const pictures = get("shapes").map(([name, shape]) => {
+    const [rows, columns] = shape.length > 1 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : [shape[0], 1];
+    const canvas = element(
+      "canvas",
+      { width: columns, height: rows },
+      `image-rendering:pixelated;display:block;width:${Math.max(8, columns * 1.3)}px;height:${rows * 1.3}px`,
+    );
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${name}: the chunk of each weight, by colour`);
+    const caption = element("figcaption", { textContent: columns > 1 ? name : "" }, "font-size:12px");
+    const figure = element("figure", {}, "margin:0");
+    figure.append(canvas, caption);
+    row.append(figure);
+    const picture = { canvas, rows, columns, first };
+    first += rows * columns;
+    return picture;
+  });
+
+  function show() {
+    const chunkSize = get("chunk_size");
+    const { chunks, weights, ratio } = count(sizes, chunkSize);
+    const number = (n) => n.toLocaleString("en");
+    said.textContent =
+      `${number(chunkSize)} weights at a time, ${number(chunks)} chunk${chunks > 1 ? "s" : ""}. ` +
+      `Hypernetwork ${number(weights)}, target ${number(sizes.num_weights)} weights: compression ratio ${ratio.toFixed(2)}.`;
+    slider.setAttribute("aria-valuetext", `${chunkSize} weights, compression ratio ${ratio.toFixed(2)}`);
+    for (const { canvas, rows, columns, first } of pictures) draw(canvas, rows, columns, first, chunkSize);
+  }
+  slider.addEventListener("input", () => {
+    model.set("chunk_size", toSize(Number(slider.value)));
+    model.save_changes();
+    show(); // without a kernel nobody would tell us
+  });
+  model.on("change:chunk_size", () => {
+    slider.value = toStep(get("chunk_size"));
+    show();
+  });
+  el.classList.add("hnet-chunks");
+  el.append(label, said, row);
+  show();
+}
+
+export default { render };
