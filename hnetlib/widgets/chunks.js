@@ -68,7 +68,7 @@ function render({ model, el }) {
     );
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${name}: the chunk of each weight, by colour`);
-    const caption = element("figcaption", { textContent: columns > 1 ? name : "" }, "font-size:12px");
+    const caption = element("figcaption", { textContent: columns > 1 ? name : "\u00a0" }, "font-size:12px");
     const figure = element("figure", {}, "margin:0");
     figure.append(canvas, caption);
     row.append(figure);
