@@ -54,7 +54,7 @@ def learn_all(
     matrix = torch.full((len(tasks), len(tasks)), torch.nan, dtype=torch.float64)
     with checkpoint or nullcontext():
         so_far = checkpoint.restore(learner) if checkpoint else {}  # type: ignore[arg-type]
-        if so_far.get("done", 0) > len(tasks) or (so_far and so_far["rows"].shape[1] != len(tasks)):
+        if so_far and so_far["rows"].shape[1] != len(tasks):
             raise CheckpointError(f"The checkpoint is of {so_far['rows'].shape[1]} tasks, not of {len(tasks)}.")
         if so_far:
             matrix[: so_far["done"]] = so_far["rows"]

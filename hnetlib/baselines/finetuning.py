@@ -76,6 +76,10 @@ class FineTuning:
         if task is None or not 0 <= task < len(self.heads):
             raise UnknownTaskError(f"Task {task} was never learned; give one of 0 to {len(self.heads) - 1}.")
         self.module.eval()
+        return self.answer(x, task)
+
+    def answer(self, x: Tensor, task: int) -> Tensor:
+        """Outputs for a task that was learned."""
         return self.outputs(x, self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:

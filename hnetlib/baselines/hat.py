@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
-from hnetlib.errors import SizeError, UnknownTaskError
+from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.errors import SizeError
 from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
 from hnetlib.tasks import Task
@@ -19,7 +20,7 @@ RANGE = 6.0  # task embeddings stay in ±6, where gates can still turn
 
 
 @dataclass
-class HAT:
+class HAT(FineTuning):
     """Hard attention to the task [serra2018]. A task must be given at test time (CL1).
 
     Each hidden unit i of layer l has a gate a_li = σ(s e_li), with a task embedding e and a steepness s that grows from
@@ -42,11 +43,11 @@ class HAT:
     dropout: tuple[float, float] = (0.2, 0.5)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.layers = [layer for layer in self.module if isinstance(layer, nn.Linear)]
         self.units = [layer.out_features for layer in self.layers[:-1]]
         if not self.units:
             raise SizeError("HAT needs a network with hidden layers: without hidden units there is nothing to gate.")
-        self.heads: list[slice | None] = []
         self.embeddings: list[Tensor] = []  # e of each task learned, all layers behind each other
         self.used = self.layers[0].weight.detach().new_zeros(sum(self.units))  # a^{<t}
 
@@ -54,7 +55,7 @@ class HAT:
         """a = σ(s e), a vector for each hidden layer."""
         return torch.sigmoid(s * embedding).split(self.units)
 
-    def outputs(self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False) -> Tensor:
+    def gated(self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False) -> Tensor:
         """What a head says when hidden units are multiplied by their gates."""
         hidden = F.dropout(x.flatten(1), self.dropout[0], training)
         for layer, gate in zip(self.layers, gates, strict=False):
@@ -77,7 +78,7 @@ class HAT:
         """
         size = min(self.training.batch_size, len(task.train))
         steps_an_epoch = len(task.train) // size
-        embedding, free, unused = torch.randn_like(self.used).requires_grad_(), self.free(), 1 - self.used
+        embedding, free, unused = nn.Parameter(torch.randn_like(self.used)), self.free(), 1 - self.used
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
         optimizer = optim.SGD(weights, self.training.learning_rate)
@@ -88,7 +89,7 @@ class HAT:
             clock.steps += 1
             optimizer.zero_grad()
             gates = self.gates(embedding, s)
-            loss = task.loss(self.outputs(x, gates, task.head, training=True), y)
+            loss = task.loss(self.gated(x, gates, task.head, training=True), y)
             crowding = (torch.cat(gates) * unused).sum() / unused.sum()
             (loss + self.strength * crowding).backward()
             with torch.no_grad():
@@ -100,36 +101,22 @@ class HAT:
                 embedding.clamp_(-RANGE, RANGE)
             return loss.detach()
 
-        train(task, self.training, step, {"module": self.module, "e": Embedding(embedding), "clock": clock})
+        train(task, self.training, step, {"module": self.module, "e": nn.ParameterList([embedding]), "clock": clock})
         self.embeddings.append(embedding.detach())
         self.used = torch.maximum(self.used, torch.sigmoid(self.s_max * self.embeddings[-1]))
         self.heads.append(task.head)
 
-    @torch.no_grad()
-    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        """Outputs of the task's head, through the task's gates.
-
-        Raises:
-            UnknownTaskError: no task was given, or one that was never learned.
-        """
-        if task is None or not 0 <= task < len(self.heads):
-            raise UnknownTaskError(f"Task {task} was never learned; give one of 0 to {len(self.heads) - 1}.")
-        return self.outputs(x, self.gates(self.embeddings[task], self.s_max), self.heads[task])
+    def answer(self, x: Tensor, task: int) -> Tensor:
+        """Outputs of the task's head, through the task's gates."""
+        return self.gated(x, self.gates(self.embeddings[task], self.s_max), self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head and gates."""
-        heads = [head and (head.start, head.stop) for head in self.heads]
-        return {
-            "module": self.module.state_dict(),
-            "heads": heads,
-            "embeddings": self.embeddings,
-            "used": self.used,
-        }
+        return {**super().state_dict(), "embeddings": self.embeddings, "used": self.used}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
-        self.module.load_state_dict(state_dict["module"])
-        self.heads = [head and slice(*head) for head in state_dict["heads"]]
+        super().load_state_dict(state_dict)
         self.embeddings, self.used = list(state_dict["embeddings"]), state_dict["used"]
 
 
@@ -158,19 +145,3 @@ class Clock:
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there."""
         self.steps = state_dict["steps"]
-
-
-class Embedding:
-    """A tensor that is trained by itself."""
-
-    def __init__(self, tensor: Tensor):
-        self.tensor = tensor
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Its values."""
-        return {"e": self.tensor.detach()}
-
-    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Put them back."""
-        with torch.no_grad():
-            self.tensor.copy_(state_dict["e"])

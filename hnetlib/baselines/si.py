@@ -20,7 +20,7 @@ class Path:
     def add(self, gradients: list[Tensor], before: list[Tensor], after: list[Tensor]) -> None:
         """One step of the optimizer."""
         moved = torch._foreach_sub(before, after)
-        torch._foreach_addcmul_(self.work, list(gradients), moved)
+        torch._foreach_addcmul_(self.work, gradients, moved)
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """The work done so far."""
@@ -40,10 +40,6 @@ class SI(Quadratic):
 
     damping: float = 0.1  # ξ
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.path = Path(self.anchor)
-
     def learn(self, task: Task) -> None:
         """Learn, and watch what each weight contributes."""
         self.path = Path(self.anchor)
@@ -59,7 +55,7 @@ class SI(Quadratic):
     @torch.no_grad()
     def after_step(self) -> None:
         """Add up -g Δθ."""
-        self.path.add(self.gradients, self.before, [p.detach() for p in self.weights])
+        self.path.add(self.gradients, self.before, self.weights)
 
     @torch.no_grad()
     def updated(self, task: Task) -> list[Tensor]:

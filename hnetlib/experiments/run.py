@@ -33,7 +33,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigm
 LATER = {  # the chapter that each method comes with
     settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
 }
-Learning = HyperNetLearner | FineTuning | HAT
+Learning = HyperNetLearner | FineTuning
 
 
 @dataclass(frozen=True)

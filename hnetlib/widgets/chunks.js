@@ -3,7 +3,7 @@
 const STEPS = 200; // of the slider, which is logarithmic
 
 /** Weights of a chunked hypernetwork, embeddings included. */
-export function count({ num_weights, task_dim, chunk_dim, hidden, num_tasks }, chunkSize) {
+function count({ num_weights, task_dim, chunk_dim, hidden, num_tasks }, chunkSize) {
   const chunks = Math.ceil(num_weights / chunkSize);
   const sizes = [task_dim + chunk_dim, ...hidden, chunkSize];
   let weights = chunks * chunk_dim + num_tasks * task_dim;
@@ -13,26 +13,22 @@ export function count({ num_weights, task_dim, chunk_dim, hidden, num_tasks }, c
 
 /** Neighbouring chunks get colours that are easy to tell apart: steps of the golden angle. */
 function color(chunk) {
-  return [Math.round((chunk * 137.508) % 360), chunk % 2 ? 62 : 42];
-}
-
-function toRgb(hue, lightness) {
-  const a = 0.65 * Math.min(lightness, 100 - lightness) / 100;
-  const part = (n) => {
-    const k = (n + hue / 30) % 12;
-    return Math.round(255 * (lightness / 100 - a * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return [part(0), part(8), part(4)];
+  return `hsl(${Math.round((chunk * 137.508) % 360)} 65% ${chunk % 2 ? 62 : 42}%)`;
 }
 
 /** Draw one tensor, a pixel a weight; `first` is the place of its first weight in the flat vector. */
 function draw(canvas, rows, columns, first, chunkSize) {
   const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
-  for (let i = 0; i < rows * columns; i++) {
-    image.data.set([...toRgb(...color(Math.floor((first + i) / chunkSize))), 255], 4 * i);
+  for (let row = 0; row < rows; row++) {
+    const start = first + row * columns;
+    for (let place = start; place < start + columns; ) {
+      const chunk = Math.floor(place / chunkSize);
+      const end = Math.min((chunk + 1) * chunkSize, start + columns);
+      context.fillStyle = color(chunk);
+      context.fillRect(place - start, row, end - place, 1);
+      place = end;
+    }
   }
-  context.putImageData(image, 0, 0);
 }
 
 function element(tag, properties = {}, style = "") {
