@@ -3,6 +3,7 @@
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -43,6 +44,17 @@ class Training:
 
 
 Step = Callable[[Tensor, Tensor], Tensor]
+
+
+@contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Multiply matrices of float32 numbers as if they were "bfloat16" where the processor is faster so, or in full."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -152,7 +164,8 @@ class HyperNetLearner:
             loss = task.loss(self.target(hnet(embedding), x, task.head), y)
             loss.backward()  # the task's part of the gradient, at Θ_h
             if protect:
-                protect(lookahead() if self.lookahead else theta).backward()  # the penalty's part, at Θ_h + ΔΘ_h
+                with products("float32"):  # small differences of large numbers: rounding would drown them
+                    protect(lookahead() if self.lookahead else theta).backward()  # the penalty's part, at Θ_h + ΔΘ_h
             for optimizer in optimizers:
                 optimizer.step()
             return loss.detach()

@@ -41,6 +41,7 @@ def learn_all(
     measure: Callable[[Learner, Task, int], float] = accuracy,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int, Matrix], None] = lambda done, matrix: None,
+    every: int = 1,
 ) -> Matrix:
     """Learn the tasks in order. Row i of the result is measured after task i, column j on task j; NaN for j > i.
 
@@ -48,6 +49,9 @@ def learn_all(
         measure: what is measured on a task.
         checkpoint: go on from this file where it exists, and keep it up to date.
         progress: called after each task with the number of tasks learned and the matrix so far.
+        every: all tasks learned so far are measured after every so many tasks, and after the last. After the others
+            only the new one is, and the rest of their row is NaN: testing T tasks T times is most of the time when
+            T is large and training short.
     """
     if checkpoint and not isinstance(learner, Stateful):
         raise TypeError(f"A checkpoint needs a learner with state_dict and load_state_dict; {learner!r} lacks them.")
@@ -60,7 +64,8 @@ def learn_all(
             matrix[: so_far["done"]] = so_far["rows"]
         for i in range(so_far.get("done", 0), len(tasks)):
             learner.learn(tasks[i])
-            for j in range(i + 1):
+            whole = (i + 1) % every == 0 or i + 1 == len(tasks)
+            for j in range(0 if whole else i, i + 1):
                 matrix[i, j] = measure(learner, tasks[j], j)
             if checkpoint:
                 checkpoint.task_done(learner, done=i + 1, rows=matrix[: i + 1])  # type: ignore[arg-type]

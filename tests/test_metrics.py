@@ -62,3 +62,12 @@ def test_regression_is_measured_against_the_noiseless_curve() -> None:
 
     learner: Learner = Perfect()
     assert metrics.mean_squared_error(learner, polynomials()[0], 0) == pytest.approx(0.25, rel=1e-4)
+
+
+def test_not_every_row_need_be_whole() -> None:
+    tasks, so_far = polynomials()[:1] * 8, iter(range(1, 10_000))
+    whole, thin = (metrics.learn_all(Recorder(), tasks, lambda *_: next(so_far), every=every) for every in (1, 3))
+    assert (~whole.isnan()).sum(dim=1).tolist() == list(range(1, 9))
+    assert (~thin.isnan()).sum(dim=1).tolist() == [1, 1, 3, 1, 1, 6, 1, 8]
+    assert not thin.diagonal().isnan().any()
+    assert thin[-1, 0] == thin[thin == thin].max() - 7  # each place was measured once, and the last row last

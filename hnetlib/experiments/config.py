@@ -55,6 +55,7 @@ class HNET:
     beta: Strength = 0.01  # β_output of Eq. 2
     lookahead: bool = True  # the penalty at Θ_h + ΔΘ_h
     sampled_tasks: Count | None = None  # regularize so many random tasks a step (Appendix D); null: all
+    sampled_chunks: Count | None = None  # or so many random chunks of random tasks; null: all
     label_smoothing: Share = 0.0  # of the target probability, spread evenly over the classes
     name: Literal["hnet"] = "hnet"
 
@@ -129,28 +130,34 @@ class Config:
     method: Method
     optimization: Optimization
     initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
+    products: Literal["float32", "bfloat16"] = "float32"  # precision of what matrix products multiply
+    evaluate_every: Count = 1  # tasks from one test of all tasks learned to the next; the new one is always tested
 
 
 def at_tier(config: Config, tier: Tier) -> Config:
     """The configuration at another tier.
 
-    reduced: a tenth of the steps. quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate;
-    it runs the same code, and says nothing about the paper's numbers.
+    reduced: a tenth of the steps; matrix products of bfloat16 numbers where the processor has them, but in the
+    penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in that penalty instead of all.
+    quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate; it runs the same code, and says
+    nothing about the paper's numbers.
     """
     if tier == "paper":
         return config
     optimization = replace(config.optimization, iterations=max(1, config.optimization.iterations // 10))
+    method = config.method
     if tier == "reduced":
-        return replace(config, optimization=optimization)
+        if isinstance(method, HNET) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
+            method = replace(method, sampled_chunks=128)
+        return replace(config, method=method, optimization=optimization, products="bfloat16")
     if config.tasks.kind == "polynomials":
         return replace(config, optimization=replace(optimization, iterations=1000))
     tasks = replace(config.tasks, images="digits", num_tasks=min(5, config.tasks.num_tasks), padding=0)
     target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden))
     optimization = replace(optimization, iterations=200, batch_size=64, learning_rate=0.003)
-    method = config.method
     if isinstance(method, HNET):
         method = replace(method, hypernet=small(method.hypernet))
-    return replace(config, tasks=tasks, target=target, method=method, optimization=optimization)
+    return replace(config, tasks=tasks, target=target, method=method, optimization=optimization, evaluate_every=1)
 
 
 def small(hypernet: Hypernet) -> Hypernet:

@@ -22,10 +22,10 @@ from hnetlib.experiments import record, registry
 from hnetlib.experiments.config import Config, Tier
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.inference import accuracy_by_entropy
-from hnetlib.learner import HyperNetLearner, Training
+from hnetlib.learner import HyperNetLearner, Training, products
 from hnetlib.metrics import accuracy, learn_all, mean_squared_error
 from hnetlib.networks import MLP
-from hnetlib.regularizer import SampledRegularizer, exact_regularizer
+from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Task
 
@@ -85,7 +85,9 @@ def execute(
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
     torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
     toy = config.tasks.kind == "polynomials"
-    matrix = learn_all(learner, tasks, mean_squared_error if toy else accuracy, checkpoint, progress)
+    measure = mean_squared_error if toy else accuracy
+    with products(config.products):
+        matrix = learn_all(learner, tasks, measure, checkpoint, progress, config.evaluate_every)
     digits = 6 if toy else 4
     result = record.Record(
         experiment=job.experiment,
@@ -175,9 +177,18 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         sizes.chunk_dim,
         ACTIVATIONS[sizes.activation],
     )
-    sampled = method.sampled_tasks
-    form = partial(SampledRegularizer, num_samples=sampled) if sampled else exact_regularizer
-    return HyperNetLearner(target, hnet.to(device), training, method.beta, method.lookahead, regularizer=form)
+    return HyperNetLearner(
+        target, hnet.to(device), training, method.beta, method.lookahead, regularizer=regularizer(method)
+    )
+
+
+def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], OutputRegularizer]:
+    """The form of Eq. 2's penalty."""
+    if method.sampled_tasks:
+        return partial(SampledRegularizer, num_samples=method.sampled_tasks)
+    if method.sampled_chunks:
+        return partial(RowSampledRegularizer, num_rows=method.sampled_chunks)
+    return exact_regularizer
 
 
 def num_weights(learner: Learning) -> dict[str, int]:
@@ -188,8 +199,11 @@ def num_weights(learner: Learning) -> dict[str, int]:
 
 
 def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, record.Inferred]:
-    """What the same trained model does when the task is not given: in CL2 with one head, in CL3 with many."""
-    if not isinstance(learner, HyperNetLearner) or config.tasks.kind == "polynomials":
+    """What the same trained model does when the task is not given: in CL2 with one head, in CL3 with many.
+
+    Not for long sequences: a hundred networks on the tests of a hundred tasks take longer than training them.
+    """
+    if not isinstance(learner, HyperNetLearner) or config.tasks.kind == "polynomials" or len(tasks) > 20:
         return {}
     scenario = Scenario.CL2 if config.tasks.scenario == "CL2" else Scenario.CL3
     accuracies, found = (
