@@ -171,7 +171,7 @@ class Progress:
         start, first = self.started.setdefault(job.path, (now, done))
         pace = (now - start) / (done - first) if done > first else None
         rest = f", about {pace * (total - done) / 60:.0f} min left" if pace and done < total else ""
-        mean = matrix[done - 1, :done].mean().item()
+        mean = matrix[done - 1, :done].nanmean().item()
         out.print(f"{job.experiment}, seed {job.seed}: task {done} of {total}, mean {mean:.4g}{rest}", highlight=False)
 
 

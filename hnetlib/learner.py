@@ -75,12 +75,19 @@ def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tupl
         yield task.transform(x[index]), y[index]
 
 
-def train(task: Task, training: Training, step: Step, trained: Mapping[str, Stateful]) -> None:
+def train(
+    task: Task,
+    training: Training,
+    step: Step,
+    trained: Mapping[str, Stateful],
+    finished: Callable[[], bool] = lambda: False,
+) -> None:
     """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
 
     Args:
         trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
             saved from time to time. Where this function raises (Ctrl-C, too), all of it is put back as it was.
+        finished: whether to stop early.
 
     Raises:
         DivergedError: the loss is no longer finite (looked at every 100 steps).
@@ -91,6 +98,8 @@ def train(task: Task, training: Training, step: Step, trained: Mapping[str, Stat
         start = checkpoint.enter(trained) if checkpoint else 0
         steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
         for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
+            if finished():  # so already when the run went on from a checkpoint
+                break
             loss = step(x, y)
             if (i % CHECK_EVERY == 0 or i == last) and not torch.isfinite(loss):
                 raise DivergedError(
@@ -98,7 +107,7 @@ def train(task: Task, training: Training, step: Step, trained: Mapping[str, Stat
                     f"{training.learning_rate:g}, and check the inputs for NaN."
                 )
             if checkpoint:
-                checkpoint.tick(i, trained, i == last)
+                checkpoint.tick(i, trained, i == last or finished())
     except BaseException:
         for name, thing in trained.items():
             thing.load_state_dict(before[name])

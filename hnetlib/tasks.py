@@ -1,7 +1,7 @@
 """Tasks, sequences of tasks, and the three scenarios of continual learning (Sect. 3)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
@@ -59,6 +59,13 @@ class Task:
     head: slice | None = None  # outputs of the target network that belong to this task; None: all
     transform: Callable[[Tensor], Tensor] = identity  # stored x of a batch -> network input
     loss: Loss = F.cross_entropy
+
+
+def standardized(task: Task) -> Task:
+    """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together."""
+    inputs = torch.cat([task.transform(x) for x in task.train.x.split(10_000)])
+    mean, std = inputs.mean(), inputs.std()
+    return replace(task, transform=lambda x: (task.transform(x) - mean) / std)
 
 
 # -- polynomials (Appendix C, Eqs. 7-9) ---------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from hnetlib import metrics
-from hnetlib.baselines import EWC, HAT, SI, FineTuning
-from hnetlib.baselines.hat import anneal, compensation
+from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
+from hnetlib.baselines.hat import Schedule, anneal, compensation
 from hnetlib.baselines.si import Path
 from hnetlib.data import load_images
 from hnetlib.errors import SizeError
-from hnetlib.learner import Training
+from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
 from hnetlib.tasks import Split, Task, permuted
 
@@ -178,3 +178,52 @@ def test_a_learner_can_take_another_ones_place(make: type[FineTuning], tasks: li
         learner.learn(tasks[1])
     for p, q in zip(first.module.parameters(), second.module.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def test_hat_lowers_its_learning_rate_ends_early_and_keeps_the_best_weights() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=0.05)
+    schedule, rates, losses = Schedule(optimizer, [weight], patience=2), [], [3.0, 1.0, 2.0, 2.0, 0.5] + [0.9] * 20
+    for epoch, loss in enumerate(losses):
+        if schedule.finished():
+            break
+        with torch.no_grad():
+            weight.fill_(epoch)
+        schedule.epoch_done(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[:6] == pytest.approx([0.05, 0.05, 0.05, 0.05 / 3, 0.05 / 3, 0.05 / 3])
+    assert epoch == 15 and rates[-1] < 1e-4 < rates[-2], "four epochs, one better, and two for each further third"
+    schedule.keep_best()
+    assert weight.item() == 4
+
+
+def test_training_that_has_ended_early_is_not_taken_up_again(tasks: list[Task]) -> None:
+    """So it is for a run that was killed between the end of training and the end of testing."""
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("not a single step")
+
+    train(tasks[0], QUICK, step, {}, finished=lambda: True)
+
+
+def test_networks_from_scratch_know_nothing_of_each_other(tasks: list[Task]) -> None:
+    alone, learner = FineTuning(network(), QUICK), FromScratch(network(), QUICK)
+    alone.learn(tasks[0])
+    matrix = metrics.learn_all(learner, tasks)
+    x = tasks[0].transform(tasks[0].test.x)
+    assert torch.equal(learner.predict(x, 0), alone.predict(x, 0)), "the first task's network is what it was"
+    assert metrics.forgetting(matrix) == 0 and metrics.during(matrix) > 90
+    second = FromScratch(network(), QUICK)
+    second.load_state_dict(learner.state_dict())
+    assert torch.equal(second.predict(x, 1), learner.predict(x, 1))
+
+
+def test_joint_training_sees_all_tasks_so_far_in_equal_parts(tasks: list[Task]) -> None:
+    learner = Joint(network(), QUICK, tasks)
+    matrix = metrics.learn_all(learner, tasks)
+    assert metrics.during(matrix) > 90 and metrics.forgetting(matrix) < 1
+    seen: list[tuple[slice | None, int]] = []
+    learner.heads = learner.heads[:2]
+    learner.outputs = lambda x, head: (seen.append((head, len(x))), torch.zeros(len(x), 10))[1]  # type: ignore
+    learner.loss(tasks[2], tasks[2].transform(tasks[2].train.x[:64]), tasks[2].train.y[:64])
+    assert seen == [(tasks[2].head, 22), (tasks[0].head, 22), (tasks[1].head, 22)]

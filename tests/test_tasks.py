@@ -5,7 +5,7 @@ import torch
 
 from hnetlib.data import load_images
 from hnetlib.errors import SizeError
-from hnetlib.tasks import POLYNOMIALS, Scenario, permuted, polynomials, split
+from hnetlib.tasks import POLYNOMIALS, Scenario, permuted, polynomials, split, standardized
 
 DIGITS = load_images("digits")
 
@@ -73,3 +73,9 @@ def test_split_deals_out_every_image_once_with_labels_from_0() -> None:
 def test_split_refuses_what_cannot_be_dealt_out() -> None:
     with pytest.raises(SizeError, match="10 classes of digits cannot be split into tasks of 3"):
         split(DIGITS, classes=3)
+
+
+def test_standardized_inputs() -> None:
+    task = standardized(permuted(load_images("digits"), 2, padding=2)[1])
+    x = task.transform(task.train.x)
+    assert x.mean().item() == pytest.approx(0, abs=1e-5) and x.std().item() == pytest.approx(1, abs=1e-5)

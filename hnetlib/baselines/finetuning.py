@@ -17,7 +17,7 @@ from hnetlib.tasks import Task
 class FineTuning:
     """A network that goes on learning where the last task left it.
 
-    Methods that protect weights fill in `before_step`, `after_step` and `consolidate`.
+    Methods that do more fill in `loss`, `before_step`, `after_step` and `consolidate`.
     """
 
     module: nn.Module
@@ -37,7 +37,7 @@ class FineTuning:
 
         def step(x: Tensor, y: Tensor) -> Tensor:
             optimizer.zero_grad()
-            loss = task.loss(self.outputs(x, task.head), y)
+            loss = self.loss(task, x, y)
             loss.backward()
             self.before_step()
             optimizer.step()
@@ -47,6 +47,10 @@ class FineTuning:
         train(task, self.training, step, {"module": self.module, "optimizer": optimizer, **self.trained()})
         self.consolidate(task)
         self.heads.append(task.head)
+
+    def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
+        """What a minibatch of the task asks to be small."""
+        return task.loss(self.outputs(x, task.head), y)
 
     def outputs(self, x: Tensor, head: slice | None) -> Tensor:
         """What a head says."""

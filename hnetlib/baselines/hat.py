@@ -10,12 +10,14 @@ from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
 from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.checkpoint import Stateful
 from hnetlib.errors import SizeError
 from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
 from hnetlib.tasks import Task
 
 STEEPEST = 50.0  # cosh of more overflows
+LEAST_RATE = 1e-4  # below this, training ends
 RANGE = 6.0  # task embeddings stay in ±6, where gates can still turn
 
 
@@ -28,12 +30,16 @@ class HAT(FineTuning):
     the weight from unit j to unit i is multiplied by 1 - min(a_i^{<t}, a_j^{<t}). The loss gets
     c Σ a^t (1 - a^{<t}) / Σ (1 - a^{<t}), so that tasks leave units for others.
 
+    As in the authors' code, the learning rate falls to a third where the loss on the training half has not fallen for
+    `patience` epochs, training ends when it would be below 1e-4, and the weights with the least loss are kept.
+
     Args:
         module: the network; its outputs are the heads of all tasks side by side.
-        training: iterations and batch size; the learning rate is that of stochastic gradient descent.
+        training: iterations at most, and batch size; the learning rate is the first of stochastic gradient descent.
         strength: c.
         s_max: the steepest gate, also at test time.
         dropout: of the inputs, and of the hidden units.
+        patience: in epochs.
     """
 
     module: MLP
@@ -41,6 +47,7 @@ class HAT(FineTuning):
     strength: float = 0.75
     s_max: float = 400.0
     dropout: tuple[float, float] = (0.2, 0.5)
+    patience: int = 5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,22 +83,23 @@ class HAT(FineTuning):
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        size = min(self.training.batch_size, len(task.train))
-        steps_an_epoch = len(task.train) // size
         embedding, free, unused = nn.Parameter(torch.randn_like(self.used)), self.free(), 1 - self.used
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
         optimizer = optim.SGD(weights, self.training.learning_rate)
-        clock = Clock()
+        epoch = max(1, len(task.train) // self.training.batch_size)  # its steps
+        schedule = Schedule(optimizer, weights, self.patience)
+
+        def objective(x: Tensor, y: Tensor, s: float, training: bool) -> Tensor:
+            gates = self.gates(embedding, s)
+            crowding = (torch.cat(gates) * unused).sum() / unused.sum()
+            return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
 
         def step(x: Tensor, y: Tensor) -> Tensor:
-            s = anneal(clock.steps % steps_an_epoch, steps_an_epoch, self.s_max)
-            clock.steps += 1
+            s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
-            gates = self.gates(embedding, s)
-            loss = task.loss(self.gated(x, gates, task.head, training=True), y)
-            crowding = (torch.cat(gates) * unused).sum() / unused.sum()
-            (loss + self.strength * crowding).backward()
+            loss = objective(x, y, s, training=True)
+            loss.backward()
             with torch.no_grad():
                 torch._foreach_mul_([p.grad for p in hidden if p.grad is not None], free)
                 assert embedding.grad is not None
@@ -99,9 +107,17 @@ class HAT(FineTuning):
                 nn.utils.clip_grad_norm_(weights, 10_000.0)
                 optimizer.step()
                 embedding.clamp_(-RANGE, RANGE)
+                schedule.steps += 1
+                if schedule.steps % epoch == 0:
+                    parts = zip(task.train.x.split(2000), task.train.y.split(2000), strict=True)
+                    found = [objective(task.transform(x), y, self.s_max, training=False) * len(y) for x, y in parts]
+                    schedule.epoch_done(torch.stack(found).sum().item() / len(task.train))
             return loss.detach()
 
-        train(task, self.training, step, {"module": self.module, "e": nn.ParameterList([embedding]), "clock": clock})
+        kept = nn.ParameterList([embedding])
+        trained: dict[str, Stateful] = {"module": self.module, "e": kept, "optimizer": optimizer, "schedule": schedule}
+        train(task, self.training, step, trained, schedule.finished)
+        schedule.keep_best()
         self.embeddings.append(embedding.detach())
         self.used = torch.maximum(self.used, torch.sigmoid(self.s_max * self.embeddings[-1]))
         self.heads.append(task.head)
@@ -133,15 +149,34 @@ def compensation(e: Tensor, s: float, s_max: float) -> Tensor:
     return s_max / s * (torch.cosh((s * e).clamp(-STEEPEST, STEEPEST)) + 1) / (torch.cosh(e) + 1)
 
 
-class Clock:
-    """Counts steps, and can be put back."""
+class Schedule:
+    """Lowers the learning rate where the loss no longer falls, says when training is over, keeps the best weights."""
 
-    steps = 0
+    def __init__(self, optimizer: optim.Optimizer, weights: Sequence[Tensor], patience: int):
+        self.steps, self.weights, self.best = 0, list(weights), [p.detach().clone() for p in weights]
+        self.plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=patience - 1, threshold=0)
 
-    def state_dict(self) -> dict[str, int]:
-        """The count."""
-        return {"steps": self.steps}
+    def epoch_done(self, loss: float) -> None:
+        """Another pass over the training half, and the loss on it now."""
+        if loss < self.plateau.best:
+            self.best = [p.detach().clone() for p in self.weights]
+        self.plateau.step(loss)
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def finished(self) -> bool:
+        """Whether the learning rate is too small to go on."""
+        return self.plateau.optimizer.param_groups[0]["lr"] < LEAST_RATE
+
+    @torch.no_grad()
+    def keep_best(self) -> None:
+        """Go back to where the loss was least."""
+        if self.plateau.best < float("inf"):  # at least one epoch
+            torch._foreach_copy_(self.weights, self.best)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is."""
+        return {"steps": self.steps, "best": self.best, "plateau": self.plateau.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
-        self.steps = state_dict["steps"]
+        self.steps, self.best = state_dict["steps"], state_dict["best"]
+        self.plateau.load_state_dict(state_dict["plateau"])

@@ -68,6 +68,20 @@ class FineTuning:
 
 
 @dataclass(frozen=True)
+class FromScratch:
+    """A network of its own for each task."""
+
+    name: Literal["from-scratch"] = "from-scratch"
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Trained on the data of all tasks so far."""
+
+    name: Literal["joint"] = "joint"
+
+
+@dataclass(frozen=True)
 class EWC:
     """Online elastic weight consolidation."""
 
@@ -92,6 +106,8 @@ class HAT:
     s_max: Rate = 400.0  # steepest gate
     strength: Strength = 0.75  # c, of the sparsity regularizer
     dropout: tuple[Share, Share] = (0.2, 0.5)  # of the inputs, of hidden units
+    patience: Count = 5  # epochs without improvement until the learning rate falls
+    standardized: bool = True  # inputs of mean 0 and standard deviation 1
     name: Literal["hat"] = "hat"
 
 
@@ -109,7 +125,7 @@ class Replay:
     sampled_tasks: Count | None = None  # as in HNET
 
 
-Method = HNET | FineTuning | EWC | SI | HAT | Replay
+Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay
 
 
 @dataclass(frozen=True)
@@ -138,9 +154,9 @@ def at_tier(config: Config, tier: Tier) -> Config:
     """The configuration at another tier.
 
     reduced: a tenth of the steps; matrix products of bfloat16 numbers where the processor has them, but in the
-    penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in that penalty instead of all.
-    quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate; it runs the same code, and says
-    nothing about the paper's numbers.
+    penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in that penalty instead of all; HAT
+    is patient for one epoch. quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate; it runs
+    the same code, and says nothing about the paper's numbers.
     """
     if tier == "paper":
         return config
@@ -149,6 +165,8 @@ def at_tier(config: Config, tier: Tier) -> Config:
     if tier == "reduced":
         if isinstance(method, HNET) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
             method = replace(method, sampled_chunks=128)
+        if isinstance(method, HAT):
+            method = replace(method, patience=1)
         return replace(config, method=method, optimization=optimization, products="bfloat16")
     if config.tasks.kind == "polynomials":
         return replace(config, optimization=replace(optimization, iterations=1000))

@@ -20,7 +20,9 @@ from hnetlib.experiments.config import (
     SI,
     Config,
     FineTuning,
+    FromScratch,
     Hypernet,
+    Joint,
     Method,
     Optimization,
     Replay,
@@ -176,6 +178,7 @@ add("p10-cl1-hnet-small-target-soft-targets", "Appendix D", permuted(SOFT, hidde
 P50 = HNET(replace(SMALL_HNET, hidden=(100, 100)), 0.1)  # [p]
 add("p50-cl1-hnet-small-target", "Appendix D", permuted(P50, num_tasks=50, hidden=(100, 100)))
 EPOCHS_50 = Optimization(iterations=50 * 60_000 // 64, batch_size=64, learning_rate=1e-4)  # [p] 50 epochs of 64
+EPOCHS_200 = replace(EPOCHS_50, iterations=200 * 60_000 // 64)  # [p, c] HAT's: at most 200 epochs
 TABLE_6 = {  # hypernetworks of about the target's size [o]; for (100, 100) that of Appendix D
     100: SMALL,
     500: HNET(replace(P10_HNET, chunk_size=30_000)),
@@ -184,8 +187,7 @@ TABLE_6 = {  # hypernetworks of about the target's size [o]; for (100, 100) that
 for units, smaller in TABLE_6.items():
     size = (units, units)
     add(f"p10-{units}x{units}-hnet", "Table 6", permuted(smaller, hidden=size, optimization=EPOCHS_50))
-    add(f"p10-{units}x{units}-hat", "Table 6", permuted(HAT(), hidden=size, optimization=EPOCHS_50))
-EPOCHS_200 = replace(EPOCHS_50, iterations=200 * 60_000 // 64)  # [p] HAT's own: 200 epochs
+    add(f"p10-{units}x{units}-hat", "Table 6", permuted(HAT(), hidden=size, optimization=EPOCHS_200))
 add("p10-1000x1000-hat", "Table 6", permuted(HAT(), optimization=EPOCHS_200))
 add("p100-1000x1000-hat", "Table 6", permuted(HAT(), num_tasks=100, optimization=EPOCHS_200))
 
@@ -247,7 +249,9 @@ for scenario in ("CL2", "CL3"):
 STRENGTHS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 7500, 10_000)  # [p]
 for strength in STRENGTHS:
     curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100))
-EXPERIMENTS["p10-cl1-fine-tuning"] = Experiment("p10-cl1-fine-tuning", "not in the paper", permuted(FineTuning()))
+for method in (FineTuning(), FromScratch(), Joint()):
+    name = f"p10-cl1-{method.name}"
+    EXPERIMENTS[name] = Experiment(name, "not in the paper", permuted(method))
 curve("figA5c", "p100-cl1-fine-tuning", permuted(FineTuning(), num_tasks=100))
 curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0), num_tasks=100))
 

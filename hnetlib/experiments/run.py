@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import EWC, HAT, SI, FineTuning
+from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import ConfigError, NotBuiltError
@@ -148,6 +148,8 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
     if isinstance(config.method, settings.HNET) and config.method.label_smoothing:
         loss = partial(F.cross_entropy, label_smoothing=config.method.label_smoothing)
         tasks = [replace(task, loss=loss) for task in tasks]
+    if isinstance(config.method, settings.HAT) and config.method.standardized:
+        tasks = [sequences.standardized(task) for task in tasks]
     return tasks, images.sha256
 
 
@@ -158,15 +160,19 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
     module = MLP([inputs, *config.target.hidden, outputs], ACTIVATIONS[config.target.activation]).to(device)
     wanted = config.optimization
     training = Training(wanted.iterations, wanted.batch_size, wanted.learning_rate, seed)
-    if isinstance(config.method, settings.FineTuning):
-        return FineTuning(module, training)
-    if isinstance(config.method, settings.EWC):
-        return EWC(module, training, config.method.strength, config.method.gamma)
-    if isinstance(config.method, settings.SI):
-        return SI(module, training, config.method.strength)
-    if isinstance(config.method, settings.HAT):
-        descent = replace(training, learning_rate=config.method.learning_rate)
-        return HAT(module, descent, config.method.strength, config.method.s_max, config.method.dropout)
+    match config.method:
+        case settings.FineTuning():
+            return FineTuning(module, training)
+        case settings.FromScratch():
+            return FromScratch(module, training)
+        case settings.Joint():
+            return Joint(module, training, tasks)
+        case settings.EWC(strength, gamma):
+            return EWC(module, training, strength, gamma)
+        case settings.SI(strength):
+            return SI(module, training, strength)
+        case settings.HAT(rate, s_max, strength, dropout, patience):
+            return HAT(module, replace(training, learning_rate=rate), strength, s_max, dropout, patience)
     assert isinstance(config.method, settings.HNET)
     method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
     hnet = HyperNetwork(

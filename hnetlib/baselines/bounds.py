@@ -1,0 +1,72 @@
+"""What forgetting is measured against: a network for each task, and one that is never denied old data."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.initialization import xavier_
+from hnetlib.tasks import Task
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class FromScratch(FineTuning):
+    """A new network for each task, all of them kept: nothing to forget, nothing to transfer, T times the weights."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.networks: list[Weights] = []
+
+    def learn(self, task: Task) -> None:
+        """Begin anew, and train on the task alone."""
+        if self.heads:
+            xavier_(self.module)
+        super().learn(task)
+
+    def consolidate(self, task: Task) -> None:
+        """Keep the task's network."""
+        self.networks.append(copy.deepcopy(self.module.state_dict()))
+
+    def answer(self, x: Tensor, task: int) -> Tensor:
+        """Outputs of the task's own network."""
+        outputs = functional_call(self.module, self.networks[task], (x,))
+        return outputs if self.heads[task] is None else outputs[..., self.heads[task]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every task's network."""
+        return {**super().state_dict(), "networks": self.networks}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the place of the learner that gave this state."""
+        super().load_state_dict(state_dict)
+        self.networks = list(state_dict["networks"])
+
+
+@dataclass
+class Joint(FineTuning):
+    """Multi-task learning: all data of earlier tasks stay at hand. What a learner could do if it need not remember.
+
+    Every step sees, in one minibatch, equally many samples of each task so far; their losses are averaged.
+
+    Args:
+        tasks: all that will be learned, in that order.
+    """
+
+    tasks: Sequence[Task] = ()
+
+    def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
+        """The mean over tasks of the loss on a share of the minibatch."""
+        earlier = self.tasks[: len(self.heads)]
+        share = -(-len(y) // (len(earlier) + 1))
+        losses = [super().loss(task, x[:share], y[:share])]
+        for old in earlier:
+            drawn = torch.randint(len(old.train), (share,), device=y.device)
+            losses.append(super().loss(old, old.transform(old.train.x[drawn]), old.train.y[drawn]))
+        return torch.stack(losses).mean()
