@@ -18,7 +18,7 @@ from hnetlib.data import BUILDERS, data_dir, load_images
 from hnetlib.errors import ConfigError, HnetError, RecordError, UnknownExperimentError
 from hnetlib.experiments import record, registry, run, sweep
 from hnetlib.experiments.config import Tier, as_dict
-from hnetlib.experiments.report import Row, pending, report
+from hnetlib.experiments.report import as_markdown, cells, pending, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +42,6 @@ Pending = Annotated[bool, typer.Option("--pending", help="All runs without a rec
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
-COLUMNS = ("id", "in the paper", "metric", "paper", "ours", "n", "tier", "diff.", "status")
 MARKS = {"reproduced": "[green]reproduced[/]", "short": "[red]short[/]", "pending": "[dim]pending[/]"}
 
 
@@ -229,8 +228,7 @@ def report_(
         print(json.dumps([asdict(row) for row in rows], indent=1))
         return
     if markdown:
-        lines = [COLUMNS, ["---"] * len(COLUMNS), *(cells(row) for row in rows)]
-        print("\n".join("| " + " | ".join(line) + " |" for line in lines))
+        print(as_markdown(rows))
         return
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for column in ("id", "paper", "ours", "n", "diff.", "status"):  # what fits a terminal; --markdown has the rest
@@ -243,15 +241,6 @@ def report_(
     out.print(table)
     count = Counter(row.status for row in rows)
     out.print(", ".join(f"{number} {name}" for name, number in count.items()))
-
-
-def cells(row: Row) -> list[str]:
-    """A row as text."""
-    paper = f"{row.paper:.2f}" + (f" ± {row.paper_sem:.2f}" if row.paper_sem else "")
-    ours = "" if row.ours is None else f"{row.ours:.2f}" + (f" ± {row.sem:.2f}" if row.sem is not None else "")
-    difference = "" if row.difference is None else f"{row.difference:+.2f}"
-    where = row.where.partition(" (")[0].partition(",")[0]
-    return [row.id, where, row.metric, paper, ours, str(row.n or ""), row.tier or "", difference, row.status]
 
 
 @app.command("data")

@@ -1,6 +1,7 @@
 """One style and one palette for every figure of the book."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hnetlib.metrics import during, final
 from hnetlib.tasks import Task
 
 # Methods keep their colour throughout the book; all pairs differ for colour-blind readers, too.
@@ -19,6 +21,8 @@ PALETTE = {
     "SI": "#0072B2",
     "EWC": "#E69F00",
     "DGR": "#009E73",
+    "HAT": "#7A5230",
+    "from scratch": "#1F2937",
     "during": "#7B4FA3",
 }
 TASK_COLORS = ["#1F4E79", "#2E9C8E", "#B8731A"]  # for pictures in which a task, not a method, has a colour
@@ -94,3 +98,36 @@ def first_task(ax: Axes, curves: dict[str, Float[Tensor, "tasks tasks"]]) -> Non
         steps = torch.arange(1, len(matrix) + 1)
         ax.plot(steps, matrix[:, 0], "o-", markersize=4, label=name, color=PALETTE.get(name))
     ax.set(xlabel="tasks learned so far", ylabel="accuracy on the first task (%)", ylim=(0, 103))
+
+
+def after_the_last(ax: Axes, matrices: Sequence[Float[Tensor, "tasks tasks"]], **style) -> None:
+    """Figs. 3a, A2a, A5a: accuracy on each task after the last; the mean over seeds, shaded ± one standard deviation.
+
+    `style` goes to `ax.plot`.
+    """
+    final = torch.stack([matrix[-1] for matrix in matrices])
+    tasks, mean = range(1, final.shape[1] + 1), final.mean(dim=0)
+    (line,) = ax.plot(tasks, mean, **style)
+    if len(final) > 1:
+        std = final.std(dim=0)
+        ax.fill_between(tasks, mean - std, mean + std, color=line.get_color(), alpha=0.2, linewidth=0)
+    ax.set(xlabel="task", ylabel="accuracy after the last task (%)", ylim=(0, 101))
+
+
+def during_and_final(ax: Axes, x: Sequence[float] | Sequence[str], runs: Sequence[Sequence[Tensor]], **style) -> None:
+    """Figs. A2c, A5b, A5d: mean during and final accuracy of matrices, a place on x for each group of seeds.
+
+    Bars are standard errors. `style` goes to `ax.errorbar`.
+    """
+    for measure, name in ((during, "during"), (final, "hnet")):
+        found = [torch.tensor([measure(matrix) for matrix in group]) for group in runs]
+        sem = [v.std().item() / len(v) ** 0.5 if len(v) > 1 else 0.0 for v in found]
+        options: dict[str, Any] = {
+            "fmt": "o-",
+            "markersize": 4,
+            "capsize": 2,
+            "color": PALETTE[name],
+            "label": measure.__name__,
+        } | style
+        ax.errorbar(list(x), [v.mean().item() for v in found], sem, **options)
+    ax.set(ylabel="accuracy, mean over tasks (%)")

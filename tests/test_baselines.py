@@ -227,3 +227,9 @@ def test_joint_training_sees_all_tasks_so_far_in_equal_parts(tasks: list[Task]) 
     learner.outputs = lambda x, head: (seen.append((head, len(x))), torch.zeros(len(x), 10))[1]  # type: ignore
     learner.loss(tasks[2], tasks[2].transform(tasks[2].train.x[:64]), tasks[2].train.y[:64])
     assert seen == [(tasks[2].head, 22), (tasks[0].head, 22), (tasks[1].head, 22)]
+
+
+def test_fisher_information_can_be_estimated_from_a_part_of_the_examples(tasks: list[Task]) -> None:
+    whole, part = EWC(network(), QUICK), EWC(network(), QUICK, examples=1000)
+    scale = sum(f.sum() for f in part.updated(tasks[0])) / sum(f.sum() for f in whole.updated(tasks[0]))
+    assert scale == pytest.approx(1, abs=0.1)

@@ -24,14 +24,19 @@ class EWC(Quadratic):
 
     FACTOR: ClassVar[float] = 0.5
     gamma: float = 1.0  # γ, how much of the older tasks is kept
+    examples: int | None = None  # how many of the task's, drawn at random, F_t is estimated from; None: all
 
     def updated(self, task: Task) -> list[Tensor]:
         """F̃ after the task."""
         fisher = [torch.zeros_like(p) for p in self.weights]
         self.module.eval()
-        for x, y in zip(task.train.x.split(1000), task.train.y.split(1000), strict=True):
-            for total, part in zip(fisher, self.squares(task.transform(x), y, task.head, task.loss), strict=True):
-                total += part / len(task.train)
+        x, y = task.train.x, task.train.y
+        if self.examples and self.examples < len(y):
+            chosen = torch.randperm(len(y), device=y.device)[: self.examples]
+            x, y = x[chosen], y[chosen]
+        for some, labels in zip(x.split(1000), y.split(1000), strict=True):
+            squares = self.squares(task.transform(some), labels, task.head, task.loss)
+            torch._foreach_add_(fisher, squares, alpha=1 / len(y))
         return [self.gamma * old + new for old, new in zip(self.importance, fisher, strict=True)]
 
     def squares(self, x: Tensor, y: Tensor, head: slice | None, loss: Loss) -> list[Tensor]:

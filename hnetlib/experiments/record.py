@@ -165,3 +165,12 @@ def read(
     pattern = place(experiment, 0, tier, folder or RESULTS).with_name(f"seed-{'*' if seed is None else seed}.json")
     records = [load(path).model_dump() for path in pattern.parent.glob(pattern.name)]
     return sorted(records, key=lambda record: record["seed"])
+
+
+def best(experiment: str, folder: Path | None = None) -> list[dict[str, Any]]:
+    """The records of an experiment at the best tier that has any: the paper's, or else the reduced one."""
+    for tier in ("paper", "reduced"):
+        runs = [run for run in read(experiment, folder=folder, tier=tier) if not run["changed"]]
+        if runs:
+            return runs
+    return []

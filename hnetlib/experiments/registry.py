@@ -41,6 +41,7 @@ class Experiment:
     config: Config
     seeds: int = 20  # how many the paper has
     draw: Callable[[Config, int], Config] | None = None  # where the seed also draws the configuration (Fig. A7)
+    fewer: int | None = None  # tasks at the reduced tier
 
 
 EXPERIMENTS: dict[str, Experiment] = {}
@@ -55,13 +56,13 @@ def add(name: str, where: str, config: Config, seeds: int = 20, rows: dict[str, 
         ROWS[row] = name, evaluation
 
 
-def curve(figure: str, name: str, config: Config, seeds: int = 5) -> None:
+def curve(figure: str, name: str, config: Config, seeds: int = 5, fewer: int | None = None) -> None:
     """Enter an experiment that is a curve or a point of a figure; an equal one that is there already is shared."""
     for known in EXPERIMENTS.values():
         if known.config == config and known.draw is None:
             name = known.id
     if name not in EXPERIMENTS:
-        EXPERIMENTS[name] = Experiment(name, f"Fig. {figure.removeprefix('fig')}", config, seeds)
+        EXPERIMENTS[name] = Experiment(name, f"Fig. {figure.removeprefix('fig')}", config, seeds, fewer=fewer)
     FIGURES.setdefault(figure, []).append(name)
 
 
@@ -237,7 +238,7 @@ for ratio in (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0):
     curve("fig3b", f"fig3b-ratio-{ratio:g}", permuted(HNET(replace(P10_HNET, chunk_size=chunk))))
 
 for beta in (5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0):  # [p]
-    curve("figA2a", f"figA2a-beta-{beta:g}", permuted(HNET(P100_HNET, beta), num_tasks=100))
+    curve("figA2a", f"figA2a-beta-{beta:g}", permuted(HNET(P100_HNET, beta), num_tasks=100), fewer=10)
 for name in ("p100-cl1-hnet", "p100-cl1-hnet-output-6000"):
     curve("figA2b", name, EXPERIMENTS[name].config)
 
@@ -248,7 +249,7 @@ for scenario in ("CL2", "CL3"):
 
 STRENGTHS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 7500, 10_000)  # [p]
 for strength in STRENGTHS:
-    curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100))
+    curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100), fewer=10)
 for method in (FineTuning(), FromScratch(), Joint()):
     name = f"p10-cl1-{method.name}"
     EXPERIMENTS[name] = Experiment(name, "not in the paper", permuted(method))
@@ -257,11 +258,11 @@ curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0),
 
 for power in range(-3, 5):  # [p] one seed each
     for c in (10.0**power, 5 * 10.0**power)[: 2 if power < 4 else 1]:
-        curve("figA6a", f"figA6a-c-{c:g}", permuted(SI(c), num_tasks=100), seeds=1)
+        curve("figA6a", f"figA6a-c-{c:g}", permuted(SI(c), num_tasks=100), 1, fewer=10)
 for gamma in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):  # [p]; λ as in Fig. A5 [o]
     for strength in STRENGTHS:
         name = f"figA6b-lambda-{strength}-gamma-{gamma:g}"
-        curve("figA6b", name, permuted(EWC(float(strength), gamma), num_tasks=100), seeds=1)
+        curve("figA6b", name, permuted(EWC(float(strength), gamma), num_tasks=100), 1, fewer=10)
 
 
 def count(hypernet: Hypernet, num_weights: int, num_tasks: int) -> int:

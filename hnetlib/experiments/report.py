@@ -12,6 +12,7 @@ from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 
 CLOSE = 0.5  # points: as good as equal
 ERRORS = 3.0  # combined standard errors: may be chance
+COLUMNS = ("id", "in the paper", "metric", "paper", "ours", "n", "tier", "diff.", "status")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,9 @@ def value(run: dict[str, Any], metric: str, evaluation: str) -> float | None:
 
 def measured(experiment: str, metric: str, evaluation: str, folder: Path) -> tuple[str | None, list[float]]:
     """The numbers of all seeds at the best tier that has any."""
-    for tier in ("paper", "reduced"):
-        runs = [run for run in record.read(experiment, folder=folder, tier=tier) if not run["changed"]]
-        numbers = [number for run in runs if (number := value(run, metric, evaluation)) is not None]
-        if numbers:
-            return tier, numbers
-    return None, []
+    runs = record.best(experiment, folder)
+    numbers = [number for run in runs if (number := value(run, metric, evaluation)) is not None]
+    return (runs[0]["tier"] if numbers else None), numbers
 
 
 def status(difference: float, sem: float | None, paper_sem: float | None) -> str:
@@ -86,3 +84,18 @@ def pending(folder: Path = record.RESULTS) -> list[tuple[str, int]]:
         for name, entry in EXPERIMENTS.items()
         if seed < entry.seeds and not record.place(name, seed, folder=folder).exists()
     ]
+
+
+def cells(row: Row) -> list[str]:
+    """A row as text."""
+    paper = f"{row.paper:.2f}" + (f" ± {row.paper_sem:.2f}" if row.paper_sem else "")
+    ours = "" if row.ours is None else f"{row.ours:.2f}" + (f" ± {row.sem:.2f}" if row.sem is not None else "")
+    difference = "" if row.difference is None else f"{row.difference:+.2f}"
+    where = row.where.partition(" (")[0].partition(",")[0]
+    return [row.id, where, row.metric, paper, ours, str(row.n or ""), row.tier or "", difference, row.status]
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """A table: the paper's numbers and ours, side by side."""
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *(cells(row) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -58,6 +58,8 @@ class Job:
         """What is run. Raises `ConfigError` where `changed` does not fit."""
         entry = registry.EXPERIMENTS[self.experiment]
         drawn = entry.draw(entry.config, self.seed) if entry.draw else entry.config
+        if self.tier == "reduced" and entry.fewer:
+            drawn = replace(drawn, tasks=replace(drawn.tasks, num_tasks=entry.fewer))
         return settings.with_values(settings.at_tier(drawn, self.tier), self.changed)
 
     @property
@@ -167,8 +169,8 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             return FromScratch(module, training)
         case settings.Joint():
             return Joint(module, training, tasks)
-        case settings.EWC(strength, gamma):
-            return EWC(module, training, strength, gamma)
+        case settings.EWC(strength, gamma, examples):
+            return EWC(module, training, strength, gamma, examples)
         case settings.SI(strength):
             return SI(module, training, strength)
         case settings.HAT(rate, s_max, strength, dropout, patience):
