@@ -114,7 +114,7 @@ def after_the_last(ax: Axes, matrices: Sequence[Float[Tensor, "tasks tasks"]], *
     ax.set(xlabel="task", ylabel="accuracy after the last task (%)", ylim=(0, 101))
 
 
-def during_and_final(ax: Axes, x: Sequence[float] | Sequence[str], runs: Sequence[Sequence[Tensor]], **style) -> None:
+def during_and_final(ax: Axes, x: Sequence[Any], runs: Sequence[Sequence[Tensor]], **style) -> None:
     """Figs. A2c, A5b, A5d: mean during and final accuracy of matrices, a place on x for each group of seeds.
 
     Bars are standard errors. `style` goes to `ax.errorbar`.
@@ -129,5 +129,5 @@ def during_and_final(ax: Axes, x: Sequence[float] | Sequence[str], runs: Sequenc
             "color": PALETTE[name],
             "label": measure.__name__,
         } | style
-        ax.errorbar(list(x), [v.mean().item() for v in found], sem, **options)
+        ax.errorbar(x, [v.mean().item() for v in found], sem, **options)
     ax.set(ylabel="accuracy, mean over tasks (%)")

@@ -188,7 +188,9 @@ TABLE_6 = {  # hypernetworks of about the target's size [o]; for (100, 100) that
 for units, smaller in TABLE_6.items():
     size = (units, units)
     add(f"p10-{units}x{units}-hnet", "Table 6", permuted(smaller, hidden=size, optimization=EPOCHS_50))
-    add(f"p10-{units}x{units}-hat", "Table 6", permuted(HAT(), hidden=size, optimization=EPOCHS_200))
+    # Dropout [c] leaves a network of 100 units a layer too little: 91.5% on the first task alone, 96.7% without [o].
+    hat = HAT(dropout=(0.0, 0.0)) if units == 100 else HAT()
+    add(f"p10-{units}x{units}-hat", "Table 6", permuted(hat, hidden=size, optimization=EPOCHS_200))
 add("p10-1000x1000-hat", "Table 6", permuted(HAT(), optimization=EPOCHS_200))
 add("p100-1000x1000-hat", "Table 6", permuted(HAT(), num_tasks=100, optimization=EPOCHS_200))
 
