@@ -17,6 +17,9 @@ from hypnettorch.utils.optim_step import calc_delta_theta
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from hnetlib.experiments.config import HNET
+from hnetlib.experiments.registry import EXPERIMENTS
+from hnetlib.experiments.run import ACTIVATIONS
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP
@@ -43,10 +46,17 @@ class Sizes:
     tasks: tuple[int, ...] = (1, 3)  # where a step is measured, counted from 1
 
 
-SIZES = {
-    "P10": Sizes((1024, 1000, 1000, 100), 24, 8, (25, 25), 78_000, nn.ELU, (1, 2, 3, 10)),
-    "P100": Sizes((1024, 1000, 1000, 1000), 128, 12, (200, 250, 350), 7_500, nn.ReLU, (1, 2, 10, 100)),
-}
+def of(experiment: str, tasks: tuple[int, ...]) -> Sizes:
+    """The sizes of a registered experiment on permuted MNIST, padded to 32 x 32."""
+    config = EXPERIMENTS[experiment].config
+    assert isinstance(config.method, HNET)
+    made, target = config.method.hypernet, (32 * 32, *config.target.hidden, CLASSES * config.tasks.num_tasks)
+    assert made.chunk_size
+    activation = ACTIVATIONS[made.activation]
+    return Sizes(target, made.task_dim, made.chunk_dim, made.hidden, made.chunk_size, activation, tasks)
+
+
+SIZES = {"P10": of("p10-cl1-hnet", (1, 2, 3, 10)), "P100": of("p100-cl1-hnet", (1, 2, 10, 100))}
 
 
 def head(task: int) -> slice:
