@@ -3,8 +3,9 @@
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -39,22 +40,42 @@ class Training:
 
     iterations: int = 5000  # optimizer steps a task
     batch_size: int = 128  # samples a step
-    learning_rate: float = 1e-4  # of Adam, for Θ_h and for the embedding alike
+    learning_rate: float = 1e-4  # of every optimizer: those of Θ_h and of the embedding alike
     seed: int = 0  # of the order of the minibatches
 
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
 
+@cache
+def full_precision() -> str:
+    """PyTorch's fastest setting that multiplies float32 matrices in full.
+
+    "medium" lets a processor round the factors if it has units for that. One that has none multiplies in full, but by
+    another library, oneDNN instead of MKL; on AMD that is twice as fast. Which one this is, is told by trying.
+    """
+    if torch.cuda.is_available():
+        return "highest"
+    a = torch.rand(256, 256, generator=torch.Generator().manual_seed(0))
+    with setting("medium"):
+        error = (a @ a - a.double() @ a.double()).abs().max() / a.shape[0]
+    return "medium" if error < 1e-6 else "highest"
+
+
 @contextmanager
-def products(precision: str) -> Iterator[None]:
-    """Multiply matrices of float32 numbers as if they were "bfloat16" where the processor is faster so, or in full."""
+def setting(precision: str) -> Iterator[None]:
+    """PyTorch's own names: "highest", "high", "medium"."""
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium" if precision == "bfloat16" else "highest")
+    torch.set_float32_matmul_precision(precision)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def products(precision: str) -> AbstractContextManager[None]:
+    """Multiply matrices of float32 numbers in full, or as if they were "bfloat16" where the processor is faster so."""
+    return setting("medium" if precision == "bfloat16" else full_precision())
 
 
 def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -90,7 +111,7 @@ def train(
         finished: whether to stop early.
 
     Raises:
-        DivergedError: the loss is no longer finite (looked at every 100 steps).
+        DivergedError: the loss is no longer finite (looked at every 100 steps and at the end).
     """
     before = copy.deepcopy({name: thing.state_dict() for name, thing in trained.items()})
     try:
@@ -101,13 +122,14 @@ def train(
             if finished():  # so already when the run went on from a checkpoint
                 break
             loss = step(x, y)
-            if (i % CHECK_EVERY == 0 or i == last) and not torch.isfinite(loss):
+            ends = i == last or finished()
+            if (i % CHECK_EVERY == 0 or ends) and not torch.isfinite(loss):
                 raise DivergedError(
                     f"The loss on {task.name!r} was {loss.item()} after {i} steps. Try a learning rate below "
                     f"{training.learning_rate:g}, and check the inputs for NaN."
                 )
             if checkpoint:
-                checkpoint.tick(i, trained, i == last or finished())
+                checkpoint.tick(i, trained, ends)
     except BaseException:
         for name, thing in trained.items():
             thing.load_state_dict(before[name])
@@ -158,7 +180,8 @@ class HyperNetLearner:
     def begin(self, task: Task) -> tuple[Step, dict[str, Stateful]]:
         """Add a task; returns one step of training on it, and what the step changes."""
         hnet = self.hnet
-        protect = self.regularizer(hnet, self.beta) if hnet.num_tasks and self.beta else None
+        with products("float32"):  # as the penalty itself below
+            protect = self.regularizer(hnet, self.beta) if hnet.num_tasks and self.beta else None
         embedding = hnet.embedding(hnet.add_task())
         theta = hnet.theta()
         embeddings = list(hnet.task_embeddings) if self.move_embeddings else [embedding]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hnetlib.checkpoint import Checkpoint, Stateful
-from hnetlib.errors import CheckpointError
+from hnetlib.errors import CheckpointError, SizeError
 from hnetlib.learner import Learner
 from hnetlib.tasks import Task
 
@@ -51,8 +51,13 @@ def learn_all(
         progress: called after each task with the number of tasks learned and the matrix so far.
         every: all tasks learned so far are measured after every so many tasks, and after the last. After the others
             only the new one is, and the rest of their row is NaN: testing T tasks T times is most of the time when
-            T is large and training short.
+            T is large and training short. Forgetting then knows fewer accuracies to lose.
+
+    Raises:
+        SizeError: `every` is not positive.
     """
+    if every < 1:
+        raise SizeError(f"`every` must be at least 1, but got {every}.")
     if checkpoint and not isinstance(learner, Stateful):
         raise TypeError(f"A checkpoint needs a learner with state_dict and load_state_dict; {learner!r} lacks them.")
     matrix = torch.full((len(tasks), len(tasks)), torch.nan, dtype=torch.float64)
@@ -86,7 +91,7 @@ def final(matrix: Matrix) -> float:
 def forgetting(matrix: Matrix) -> float:
     """Mean over all tasks but the last of (best accuracy before the end - final accuracy) [chaudhry2018].
 
-    0 for a single task; negative where the last task improved earlier ones.
+    0 for a single task; negative where the last task improved earlier ones. Only measured accuracies count.
     """
     if len(matrix) == 1:
         return 0.0

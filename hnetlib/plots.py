@@ -24,6 +24,7 @@ PALETTE = {
     "HAT": "#7A5230",
     "from scratch": "#1F2937",
     "during": "#7B4FA3",
+    "final": "#B3446C",
 }
 TASK_COLORS = ["#1F4E79", "#2E9C8E", "#B8731A"]  # for pictures in which a task, not a method, has a colour
 STYLE = {
@@ -105,11 +106,11 @@ def after_the_last(ax: Axes, matrices: Sequence[Float[Tensor, "tasks tasks"]], *
 
     `style` goes to `ax.plot`.
     """
-    final = torch.stack([matrix[-1] for matrix in matrices])
-    tasks, mean = range(1, final.shape[1] + 1), final.mean(dim=0)
+    last = torch.stack([matrix[-1] for matrix in matrices])
+    tasks, mean = range(1, last.shape[1] + 1), last.mean(dim=0)
     (line,) = ax.plot(tasks, mean, **style)
-    if len(final) > 1:
-        std = final.std(dim=0)
+    if len(last) > 1:
+        std = last.std(dim=0)
         ax.fill_between(tasks, mean - std, mean + std, color=line.get_color(), alpha=0.2, linewidth=0)
     ax.set(xlabel="task", ylabel="accuracy after the last task (%)", ylim=(0, 101))
 
@@ -119,14 +120,14 @@ def during_and_final(ax: Axes, x: Sequence[Any], runs: Sequence[Sequence[Tensor]
 
     Bars are standard errors. `style` goes to `ax.errorbar`.
     """
-    for measure, name in ((during, "during"), (final, "hnet")):
+    for measure in (during, final):
         found = [torch.tensor([measure(matrix) for matrix in group]) for group in runs]
         sem = [v.std().item() / len(v) ** 0.5 if len(v) > 1 else 0.0 for v in found]
         options: dict[str, Any] = {
             "fmt": "o-",
             "markersize": 4,
             "capsize": 2,
-            "color": PALETTE[name],
+            "color": PALETTE[measure.__name__],
             "label": measure.__name__,
         } | style
         ax.errorbar(x, [v.mean().item() for v in found], sem, **options)

@@ -9,6 +9,11 @@ from hnetlib.errors import SizeError
 Buffers = dict[str, Tensor]
 
 
+def of_head(outputs: Float[Tensor, "... outputs"], head: slice | None) -> Tensor:
+    """The outputs that belong to a task; None: all."""
+    return outputs if head is None else outputs[..., head]
+
+
 class TargetNetwork:
     """The target model f_trgt(x, Θ_trgt): a module whose trainable weights come from outside.
 
@@ -59,8 +64,7 @@ class TargetNetwork:
             buffers: what the module keeps besides weights, batch-norm statistics for one. In training mode the
                 module updates these tensors in place. None uses (and updates) the module's own.
         """
-        outputs = functional_call(self.module, {**self.unflatten(weights), **(buffers or {})}, (x,))
-        return outputs if head is None else outputs[..., head]
+        return of_head(functional_call(self.module, {**self.unflatten(weights), **(buffers or {})}, (x,)), head)
 
     def copy_buffers(self) -> Buffers:
         """A copy of the module's buffers, to be stored with a task."""

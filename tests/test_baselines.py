@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.baselines.hat import Schedule, anneal, compensation
 from hnetlib.baselines.si import Path
 from hnetlib.data import load_images
-from hnetlib.errors import SizeError
+from hnetlib.errors import DivergedError, SizeError
 from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
 from hnetlib.tasks import Split, Task, permuted
@@ -53,10 +54,10 @@ def test_fisher_information_decays_with_gamma(tasks: list[Task]) -> None:
         torch.testing.assert_close(mine, 0.5 + new)
 
 
-def test_ewc_refuses_layers_that_it_does_not_know(tasks: list[Task]) -> None:
+def test_ewc_refuses_layers_that_it_does_not_know() -> None:
     module = nn.Sequential(nn.Linear(64, 5), nn.LayerNorm(5), nn.Linear(5, 30))
     with pytest.raises(SizeError, match="linear layers only"):
-        EWC(module, QUICK).updated(tasks[0])
+        EWC(module, QUICK)
 
 
 @pytest.mark.parametrize("make", [partial(EWC, strength=3.0), partial(SI, strength=3.0)])
@@ -169,12 +170,13 @@ def test_hat_remembers(tasks: list[Task]) -> None:
     assert learner.used.mean() < 0.99, "tasks leave units for others"
 
 
-@pytest.mark.parametrize("make", [FineTuning, EWC, SI])
+@pytest.mark.parametrize("make", [FineTuning, FromScratch, EWC, SI, HAT])
 def test_a_learner_can_take_another_ones_place(make: type[FineTuning], tasks: list[Task]) -> None:
     first, second = make(network(), QUICK), make(network(), QUICK)
     first.learn(tasks[0])
     second.load_state_dict(first.state_dict())
     for learner in (first, second):
+        torch.manual_seed(1)
         learner.learn(tasks[1])
     for p, q in zip(first.module.parameters(), second.module.parameters(), strict=True):
         assert torch.equal(p, q)
@@ -206,20 +208,88 @@ def test_training_that_has_ended_early_is_not_taken_up_again(tasks: list[Task]) 
     train(tasks[0], QUICK, step, {}, finished=lambda: True)
 
 
-def test_networks_from_scratch_know_nothing_of_each_other(tasks: list[Task]) -> None:
-    alone, learner = FineTuning(network(), QUICK), FromScratch(network(), QUICK)
-    alone.learn(tasks[0])
-    matrix = metrics.learn_all(learner, tasks)
+def test_hat_ends_when_its_learning_rate_is_too_small_with_the_weights_of_the_least_loss(
+    tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    learner = HAT(network(), replace(SGD, iterations=3000), patience=1)
+    epochs: list[tuple[float, int, list[torch.Tensor]]] = []
+    done = Schedule.epoch_done
+
+    def watch(schedule: Schedule, loss: float) -> None:
+        epochs.append((loss, schedule.steps, [p.detach().clone() for p in schedule.weights]))
+        done(schedule, loss)
+
+    monkeypatch.setattr(Schedule, "epoch_done", watch)
+    learner.learn(tasks[0])
+    assert epochs[-1][1] < 3000
+    _, _, best = min(epochs, key=lambda epoch: epoch[0])
+    kept = [*learner.module.parameters(), learner.embeddings[0]]
+    assert all(torch.equal(p, q) for p, q in zip(kept, best, strict=True))
+
+
+def test_hat_trains_with_a_small_learning_rate_and_with_no_unit_left(tasks: list[Task]) -> None:
+    learner = HAT(network(), replace(SGD, learning_rate=1e-5, iterations=30))
+    weight = learner.layers[0].weight
+    before = weight.detach().clone()
+    learner.learn(tasks[0])
+    assert not torch.equal(weight, before), "a rate below the least one is no reason to stop at once"
+    learner.used = torch.ones_like(learner.used)
+    learner.learn(tasks[1])
+    assert all(p.isfinite().all() for p in learner.module.parameters())
+
+
+def test_hat_keeps_the_activation_of_its_network(tasks: list[Task]) -> None:
+    learner = HAT(MLP([64, 60, 30], nn.Sigmoid), SGD)
     x = tasks[0].transform(tasks[0].test.x)
-    assert torch.equal(learner.predict(x, 0), alone.predict(x, 0)), "the first task's network is what it was"
-    assert metrics.forgetting(matrix) == 0 and metrics.during(matrix) > 90
+    torch.testing.assert_close(learner.gated(x, [torch.ones(60)], None), learner.module(x))
+
+
+def test_a_loss_that_is_not_finite_is_seen_when_training_ends_early(tasks: list[Task]) -> None:
+    bad = replace(tasks[0], transform=lambda x: tasks[0].transform(x) * torch.nan)
+    with pytest.raises(DivergedError):
+        HAT(network(), SGD, patience=1).learn(bad)
+
+
+@pytest.mark.parametrize("make", [FineTuning, FromScratch, EWC, SI, HAT])
+def test_what_does_not_end_well_leaves_the_learner_as_it_was(make: type[FineTuning], tasks: list[Task]) -> None:
+    """Ctrl-C in training, and after it, while the task is consolidated."""
+    learner = make(network(), replace(QUICK, iterations=20))
+    learner.learn(tasks[0])
+    x = tasks[0].transform(tasks[0].test.x)
+    before = learner.predict(x, 0)
+
+    def stop(*arguments: object) -> Any:
+        raise KeyboardInterrupt
+
+    for broken in (replace(tasks[1], loss=stop), tasks[1]):
+        if broken is tasks[1]:
+            learner.consolidate = stop  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            learner.learn(broken)
+        assert torch.equal(learner.predict(x, 0), before) and len(learner.heads) == 1
+
+
+def test_networks_from_scratch_know_nothing_of_each_other(tasks: list[Task]) -> None:
+    alone, learner, other = FineTuning(network(), QUICK), FromScratch(network(), QUICK), FromScratch(network(), QUICK)
+    alone.learn(tasks[0])
+    learner.learn(tasks[0])
+    other.learn(tasks[2])
+    x = tasks[0].transform(tasks[0].test.x)
+    assert torch.equal(learner.predict(x, 0), alone.predict(x, 0)), "the first one is an ordinary network"
+    for one in (learner, other):
+        torch.manual_seed(1)
+        one.learn(tasks[1])
+    assert all(torch.equal(p, q) for p, q in zip(learner.networks[1].values(), other.networks[1].values(), strict=True))
+    assert torch.equal(learner.predict(x, 0), alone.predict(x, 0)), "and is kept"
+    assert metrics.accuracy(learner, tasks[1], 1) > 90
     second = FromScratch(network(), QUICK)
     second.load_state_dict(learner.state_dict())
     assert torch.equal(second.predict(x, 1), learner.predict(x, 1))
 
 
 def test_joint_training_sees_all_tasks_so_far_in_equal_parts(tasks: list[Task]) -> None:
-    learner = Joint(network(), QUICK, tasks)
+    learner = Joint(network(), QUICK, tasks=tasks)
     matrix = metrics.learn_all(learner, tasks)
     assert metrics.during(matrix) > 90 and metrics.forgetting(matrix) < 1
     seen: list[tuple[slice | None, int]] = []
@@ -227,9 +297,19 @@ def test_joint_training_sees_all_tasks_so_far_in_equal_parts(tasks: list[Task]) 
     learner.outputs = lambda x, head: (seen.append((head, len(x))), torch.zeros(len(x), 10))[1]  # type: ignore
     learner.loss(tasks[2], tasks[2].transform(tasks[2].train.x[:64]), tasks[2].train.y[:64])
     assert seen == [(tasks[2].head, 22), (tasks[0].head, 22), (tasks[1].head, 22)]
+    with pytest.raises(SizeError, match="number 3 is not 'permutation 1'"):
+        learner.learn(tasks[0])
 
 
 def test_fisher_information_can_be_estimated_from_a_part_of_the_examples(tasks: list[Task]) -> None:
     whole, part = EWC(network(), QUICK), EWC(network(), QUICK, examples=1000)
+    squares, seen = part.squares, []
+
+    def watched(x: torch.Tensor, *rest: Any) -> list[torch.Tensor]:
+        seen.append(len(x))
+        return squares(x, *rest)
+
+    part.squares = watched  # type: ignore[assignment]
     scale = sum(f.sum() for f in part.updated(tasks[0])) / sum(f.sum() for f in whole.updated(tasks[0]))
+    assert sum(seen) == 1000
     assert scale == pytest.approx(1, abs=0.1)

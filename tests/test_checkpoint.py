@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.checkpoint import CURRENT, MAGIC, Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import CheckpointError, OutOfTime
@@ -47,9 +50,9 @@ def test_killed_at_twenty_random_moments_the_record_is_the_same(tmp_path: Path) 
     assert int(found[2]) >= 5, "kills must hit runs that have a checkpoint"
 
 
-@pytest.mark.parametrize("after", [1, 19, 20, 21, 45])
-def test_an_interrupted_sequence_goes_on_with_the_same_bits(after: int, tmp_path: Path, tasks: list[Task]) -> None:
-    alone = learn_all(learner(), tasks)
+def same_bits_after(after: int, make: Callable[[], Any], place: Path, tasks: list[Task]) -> None:
+    """Break off after some steps, go on with a new learner, and compare with one that was left alone."""
+    alone = learn_all(make(), tasks)
     steps = 0
 
     class Interrupted(Checkpoint):
@@ -60,14 +63,33 @@ def test_an_interrupted_sequence_goes_on_with_the_same_bits(after: int, tmp_path
             if steps == after:
                 raise KeyboardInterrupt
 
-    first = learner()
     with pytest.raises(KeyboardInterrupt):
-        learn_all(first, tasks, checkpoint=Interrupted(tmp_path / "c", "run", every=0.0))
+        learn_all(make(), tasks, checkpoint=Interrupted(place, "run", every=0.0))
     assert CURRENT.get() is None
+    second = make()
     torch.manual_seed(99)  # another process would have other random numbers
-    second = learner()
-    resumed = learn_all(second, tasks, checkpoint=Checkpoint(tmp_path / "c", "run"))
+    resumed = learn_all(second, tasks, checkpoint=Checkpoint(place, "run"))
     assert torch.equal(resumed.nan_to_num(), alone.nan_to_num())
+
+
+@pytest.mark.parametrize("after", [1, 19, 20, 21, 45])
+def test_an_interrupted_sequence_goes_on_with_the_same_bits(after: int, tmp_path: Path, tasks: list[Task]) -> None:
+    same_bits_after(after, learner, tmp_path / "c", tasks)
+
+
+@pytest.mark.parametrize("after", [7, 20, 33])
+@pytest.mark.parametrize(
+    "kind",
+    [FineTuning, FromScratch, Joint, partial(EWC, examples=200), SI, partial(HAT, patience=1)],
+    ids=["FineTuning", "FromScratch", "Joint", "EWC", "SI", "HAT"],
+)
+def test_so_does_every_other_method(kind: Any, after: int, tmp_path: Path, tasks: list[Task]) -> None:
+    def make() -> FineTuning:
+        torch.manual_seed(0)
+        rest = {"tasks": tasks} if kind is Joint else {}
+        return kind(MLP([64, 20, 30]), Training(20, 200, 0.01), **rest)
+
+    same_bits_after(after, make, tmp_path / "c", tasks)
 
 
 def test_a_task_may_have_several_stages(tmp_path: Path, tasks: list[Task]) -> None:

@@ -13,7 +13,7 @@ from hnetlib.baselines import FineTuning
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
-from hnetlib.learner import HyperNetLearner, Training, minibatches
+from hnetlib.learner import HyperNetLearner, Training, minibatches, products
 from hnetlib.networks import MLP
 from hnetlib.regularizer import FactoredRegularizer, Lookahead, OutputRegularizer, SampledRegularizer
 from hnetlib.target import TargetNetwork
@@ -231,3 +231,31 @@ def test_fine_tuning_learns_and_forgets(tasks: list[Task]) -> None:
     assert metrics.during(matrix) > 85 and metrics.forgetting(matrix) > 20
     with pytest.raises(DivergedError):
         one.learn(broken(shared[1]))
+
+
+@pytest.mark.parametrize("form", [OutputRegularizer, FactoredRegularizer])
+def test_where_nothing_moved_the_penalty_is_zero_at_any_precision_of_the_task(
+    form: type[OutputRegularizer], tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets and what is compared with them are multiplied alike; otherwise rounding would look like forgetting."""
+    penalties, plain = [], form.__call__
+
+    def watched(penalty: OutputRegularizer, theta: dict) -> torch.Tensor:
+        penalties.append(plain(penalty, theta))
+        return penalties[-1]
+
+    monkeypatch.setattr(form, "__call__", watched)
+    protected = learner(training=Training(1, 64), lookahead=False, regularizer=form)
+    protected.learn(tasks[0])
+    with products("bfloat16"):
+        protected.learn(tasks[1])
+    assert penalties[0].item() == pytest.approx(0, abs=1e-12)
+
+
+def test_full_precision_is_full() -> None:
+    a, b = torch.randn(300, 500), torch.randn(500, 200)
+    exact = a.double() @ b.double()
+    with products("float32"):
+        error = (a @ b - exact).abs().max() / exact.abs().mean()
+    assert error < 1e-5
+    assert torch.get_float32_matmul_precision() == "highest"

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.errors import SizeError
 from hnetlib.initialization import xavier_
+from hnetlib.target import of_head
 from hnetlib.tasks import Task
 
 Weights = dict[str, Tensor]
@@ -22,13 +24,14 @@ class FromScratch(FineTuning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.new = copy.deepcopy(self.module)
         self.networks: list[Weights] = []
 
-    def learn(self, task: Task) -> None:
-        """Begin anew, and train on the task alone."""
+    def fit(self, task: Task) -> None:
+        """Begin anew, with other random matrices, and train on the task alone."""
         if self.heads:
-            xavier_(self.module)
-        super().learn(task)
+            self.module.load_state_dict(xavier_(copy.deepcopy(self.new)).state_dict())
+        super().fit(task)
 
     def consolidate(self, task: Task) -> None:
         """Keep the task's network."""
@@ -36,8 +39,7 @@ class FromScratch(FineTuning):
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs of the task's own network."""
-        outputs = functional_call(self.module, self.networks[task], (x,))
-        return outputs if self.heads[task] is None else outputs[..., self.heads[task]]
+        return of_head(functional_call(self.module, self.networks[task], (x,)), self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:
         """Every task's network."""
@@ -59,7 +61,18 @@ class Joint(FineTuning):
         tasks: all that will be learned, in that order.
     """
 
-    tasks: Sequence[Task] = ()
+    tasks: Sequence[Task] = field(kw_only=True)
+
+    def fit(self, task: Task) -> None:
+        """Train on the task and on those before it.
+
+        Raises:
+            SizeError: it is not the next one of `tasks`.
+        """
+        t = len(self.heads)
+        if t >= len(self.tasks) or self.tasks[t] is not task:
+            raise SizeError(f"Joint training was promised other tasks: number {t + 1} is not {task.name!r}.")
+        super().fit(task)
 
     def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
         """The mean over tasks of the loss on a share of the minibatch."""

@@ -20,11 +20,20 @@ class EWC(Quadratic):
 
     F_t is the diagonal of the empirical Fisher information: the mean over the task's training examples (x, y) of
     (∂ log p(y | x, θ) / ∂θ_k)².
+
+    Raises:
+        SizeError: the network has weights outside of linear layers.
     """
 
     FACTOR: ClassVar[float] = 0.5
     gamma: float = 1.0  # γ, how much of the older tasks is kept
     examples: int | None = None  # how many of the task's, drawn at random, F_t is estimated from; None: all
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        linear = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
+        if len({p for layer in linear for p in layer.parameters()}) < len(self.weights):
+            raise SizeError("EWC here knows the Fisher information of linear layers only; this network has others.")
 
     def updated(self, task: Task) -> list[Tensor]:
         """F̃ after the task."""
@@ -45,8 +54,6 @@ class EWC(Quadratic):
         In a linear layer the gradient for one example is δ aᵀ, with inputs a and the gradient δ for the outputs. Its
         entries squared are δ² (a²)ᵀ. So the sum over examples is one product of two matrices.
 
-        Raises:
-            SizeError: the network has weights outside of linear layers.
         """
         found: dict[Tensor, Tensor] = {}
 
@@ -69,6 +76,4 @@ class EWC(Quadratic):
         finally:
             for hook in hooks:
                 hook.remove()
-        if len(found) < len(self.weights):
-            raise SizeError("EWC here knows the Fisher information of linear layers only; this network has others.")
         return [found[p].detach() for p in self.weights]

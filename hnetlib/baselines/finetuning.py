@@ -1,5 +1,6 @@
 """No protection at all: train one network on task after task."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor, nn, optim
 from hnetlib.checkpoint import Stateful
 from hnetlib.errors import UnknownTaskError
 from hnetlib.learner import Training, train
+from hnetlib.target import of_head
 from hnetlib.tasks import Task
 
 
@@ -27,11 +29,22 @@ class FineTuning:
         self.heads: list[slice | None] = []
 
     def learn(self, task: Task) -> None:
-        """Train all weights on the task, with a fresh Adam. If that does not end well, all is put back as it was.
+        """Learn one more task. If that does not end well (Ctrl-C, too), all is put back as it was.
 
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
+        before = copy.deepcopy(self.state_dict())
+        try:
+            self.fit(task)
+            self.consolidate(task)
+            self.heads.append(task.head)
+        except BaseException:
+            self.load_state_dict(before)
+            raise
+
+    def fit(self, task: Task) -> None:
+        """Train all weights on the task, with a fresh Adam."""
         optimizer = optim.Adam(self.module.parameters(), lr=self.training.learning_rate, fused=True)
         self.module.train()
 
@@ -45,8 +58,6 @@ class FineTuning:
             return loss.detach()
 
         train(task, self.training, step, {"module": self.module, "optimizer": optimizer, **self.trained()})
-        self.consolidate(task)
-        self.heads.append(task.head)
 
     def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
         """What a minibatch of the task asks to be small."""
@@ -54,8 +65,7 @@ class FineTuning:
 
     def outputs(self, x: Tensor, head: slice | None) -> Tensor:
         """What a head says."""
-        outputs = self.module(x)
-        return outputs if head is None else outputs[..., head]
+        return of_head(self.module(x), head)
 
     def before_step(self) -> None:
         """Gradients of the task's loss are there."""
@@ -77,8 +87,11 @@ class FineTuning:
         Raises:
             UnknownTaskError: no task was given, or one that was never learned.
         """
-        if task is None or not 0 <= task < len(self.heads):
-            raise UnknownTaskError(f"Task {task} was never learned; give one of 0 to {len(self.heads) - 1}.")
+        if task is None:
+            raise UnknownTaskError("Which task do these inputs belong to? Give `task`, an index from 0.")
+        if not 0 <= task < len(self.heads):
+            known = f"tasks 0 to {len(self.heads) - 1}" if self.heads else "no task yet"
+            raise UnknownTaskError(f"Task {task} was never learned; this learner knows {known}.")
         self.module.eval()
         return self.answer(x, task)
 

@@ -14,9 +14,11 @@ from hnetlib.checkpoint import Stateful
 from hnetlib.errors import SizeError
 from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
+from hnetlib.target import of_head
 from hnetlib.tasks import Task
 
 STEEPEST = 50.0  # cosh of more overflows
+TINY = 1e-12  # units that may still be taken when none is left
 LEAST_RATE = 1e-4  # below this, training ends
 RANGE = 6.0  # task embeddings stay in ±6, where gates can still turn
 
@@ -40,6 +42,9 @@ class HAT(FineTuning):
         s_max: the steepest gate, also at test time.
         dropout: of the inputs, and of the hidden units.
         patience: in epochs.
+
+    Raises:
+        SizeError: the network has no hidden layer.
     """
 
     module: MLP
@@ -55,6 +60,7 @@ class HAT(FineTuning):
         self.units = [layer.out_features for layer in self.layers[:-1]]
         if not self.units:
             raise SizeError("HAT needs a network with hidden layers: without hidden units there is nothing to gate.")
+        self.activation = self.module[2]  # flatten, first layer, activation
         self.embeddings: list[Tensor] = []  # e of each task learned, all layers behind each other
         self.used = self.layers[0].weight.detach().new_zeros(sum(self.units))  # a^{<t}
 
@@ -66,9 +72,8 @@ class HAT(FineTuning):
         """What a head says when hidden units are multiplied by their gates."""
         hidden = F.dropout(x.flatten(1), self.dropout[0], training)
         for layer, gate in zip(self.layers, gates, strict=False):
-            hidden = F.dropout(F.relu(layer(hidden)), self.dropout[1], training) * gate
-        outputs = self.layers[-1](hidden)
-        return outputs if head is None else outputs[..., head]
+            hidden = F.dropout(self.activation(layer(hidden)), self.dropout[1], training) * gate
+        return of_head(self.layers[-1](hidden), head)
 
     def free(self) -> list[Tensor]:
         """For each weight and bias of a hidden layer, how far it may still learn: 1 - min(a_i^{<t}, a_j^{<t})."""
@@ -77,12 +82,8 @@ class HAT(FineTuning):
         weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
         return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
 
-    def learn(self, task: Task) -> None:
-        """Learn one more task. If that does not end well (Ctrl-C, too), all is put back as it was.
-
-        Raises:
-            DivergedError: the loss became NaN or infinite.
-        """
+    def fit(self, task: Task) -> None:
+        """Train the network and the task's gates together."""
         embedding, free, unused = nn.Parameter(torch.randn_like(self.used)), self.free(), 1 - self.used
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
@@ -92,7 +93,7 @@ class HAT(FineTuning):
 
         def objective(x: Tensor, y: Tensor, s: float, training: bool) -> Tensor:
             gates = self.gates(embedding, s)
-            crowding = (torch.cat(gates) * unused).sum() / unused.sum()
+            crowding = (torch.cat(gates) * unused).sum() / unused.sum().clamp(min=TINY)
             return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
 
         def step(x: Tensor, y: Tensor) -> Tensor:
@@ -119,8 +120,10 @@ class HAT(FineTuning):
         train(task, self.training, step, trained, schedule.finished)
         schedule.keep_best()
         self.embeddings.append(embedding.detach())
+
+    def consolidate(self, task: Task) -> None:
+        """What the task uses is taken."""
         self.used = torch.maximum(self.used, torch.sigmoid(self.s_max * self.embeddings[-1]))
-        self.heads.append(task.head)
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs of the task's head, through the task's gates."""
@@ -154,6 +157,7 @@ class Schedule:
 
     def __init__(self, optimizer: optim.Optimizer, weights: Sequence[Tensor], patience: int):
         self.steps, self.weights, self.best = 0, list(weights), [p.detach().clone() for p in weights]
+        self.least = min(LEAST_RATE, optimizer.param_groups[0]["lr"])
         self.plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=patience - 1, threshold=0)
 
     def epoch_done(self, loss: float) -> None:
@@ -164,7 +168,7 @@ class Schedule:
 
     def finished(self) -> bool:
         """Whether the learning rate is too small to go on."""
-        return self.plateau.optimizer.param_groups[0]["lr"] < LEAST_RATE
+        return self.plateau.optimizer.param_groups[0]["lr"] < self.least
 
     @torch.no_grad()
     def keep_best(self) -> None:

@@ -40,10 +40,10 @@ class SI(Quadratic):
 
     damping: float = 0.1  # ξ
 
-    def learn(self, task: Task) -> None:
-        """Learn, and watch what each weight contributes."""
+    def fit(self, task: Task) -> None:
+        """Train, and watch what each weight contributes."""
         self.path = Path(self.anchor)
-        super().learn(task)
+        super().fit(task)
 
     @torch.no_grad()
     def before_step(self) -> None:

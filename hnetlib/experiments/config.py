@@ -147,7 +147,7 @@ class Config:
     method: Method
     optimization: Optimization
     initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
-    products: Literal["float32", "bfloat16"] = "float32"  # precision of what matrix products multiply
+    products: Literal["float32", "bfloat16"] = "float32"  # what matrix products may round their factors to
     evaluate_every: Count = 1  # tasks from one test of all tasks learned to the next; the new one is always tested
 
 

@@ -88,6 +88,17 @@ def commit() -> str:
     return head + ("+changes" if git("status", "--porcelain", "--", "hnetlib") else "")
 
 
+@cache
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"CPU ({(named or [platform.processor() or platform.machine()])[0]})"
+
+
 def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
     """Where and with what a run is made."""
     cuda = torch.device(device).type == "cuda"
@@ -96,7 +107,7 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # its own type of string is not plain data
-        "device": torch.cuda.get_device_name(device) if cuda else "CPU",
+        "device": torch.cuda.get_device_name(device) if cuda else processor(),
         "threads": torch.get_num_threads(),
     }
 

@@ -39,7 +39,7 @@ class Experiment:
     id: str
     where: str  # its place in the paper
     config: Config
-    seeds: int = 20  # how many the paper has
+    seeds: int = 20  # how many the paper has, or we want
     draw: Callable[[Config, int], Config] | None = None  # where the seed also draws the configuration (Fig. A7)
     fewer: int | None = None  # tasks at the reduced tier
 
@@ -254,7 +254,7 @@ for strength in STRENGTHS:
     curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100), fewer=10)
 for method in (FineTuning(), FromScratch(), Joint()):
     name = f"p10-cl1-{method.name}"
-    EXPERIMENTS[name] = Experiment(name, "not in the paper", permuted(method))
+    EXPERIMENTS[name] = Experiment(name, "not in the paper", permuted(method), 1)
 curve("figA5c", "p100-cl1-fine-tuning", permuted(FineTuning(), num_tasks=100))
 curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0), num_tasks=100))
 

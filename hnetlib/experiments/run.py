@@ -90,6 +90,7 @@ def execute(
     measure = mean_squared_error if toy else accuracy
     with products(config.products):
         matrix = learn_all(learner, tasks, measure, checkpoint, progress, config.evaluate_every)
+        without_task = inferred(config, learner, tasks)
     digits = 6 if toy else 4
     result = record.Record(
         experiment=job.experiment,
@@ -100,7 +101,7 @@ def execute(
         num_weights=num_weights(learner),
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
         matrix=record.rows(matrix, digits),
-        inferred=inferred(config, learner, tasks),
+        inferred=without_task,
         provenance=summary(checkpoint, data),
     )
     path = record.write(result, job.path)
@@ -168,13 +169,14 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.FromScratch():
             return FromScratch(module, training)
         case settings.Joint():
-            return Joint(module, training, tasks)
-        case settings.EWC(strength, gamma, examples):
-            return EWC(module, training, strength, gamma, examples)
-        case settings.SI(strength):
-            return SI(module, training, strength)
-        case settings.HAT(rate, s_max, strength, dropout, patience):
-            return HAT(module, replace(training, learning_rate=rate), strength, s_max, dropout, patience)
+            return Joint(module, training, tasks=tasks)
+        case settings.EWC() as ewc:
+            return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples)
+        case settings.SI() as si:
+            return SI(module, training, si.strength)
+        case settings.HAT() as hat:
+            descent = replace(training, learning_rate=hat.learning_rate)
+            return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
     assert isinstance(config.method, settings.HNET)
     method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
     hnet = HyperNetwork(
