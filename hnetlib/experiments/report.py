@@ -96,6 +96,8 @@ def cells(row: Row) -> list[str]:
 
 
 def as_markdown(rows: list[Row]) -> str:
-    """A table: the paper's numbers and ours, side by side."""
+    """A table: the paper's numbers and ours, side by side. Numbers keep their errors in the same line."""
     lines = [COLUMNS, ["---"] * len(COLUMNS), *(cells(row) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace(
+        " ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+    )
