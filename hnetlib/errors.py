@@ -47,3 +47,17 @@ class NotBuiltError(HnetError, NotImplementedError):
 
 class RecordError(HnetError, ValueError):
     """A record is damaged, or not a record."""
+
+
+def learned(task: int | None, num_tasks: int, who: str) -> int:
+    """The task, if `who` has learned it.
+
+    Raises:
+        UnknownTaskError: no task was given, or one that was never learned.
+    """
+    if task is None:
+        raise UnknownTaskError("Which task do these inputs belong to? Give `task`, an index from 0.")
+    if not 0 <= task < num_tasks:
+        known = f"tasks 0 to {num_tasks - 1}" if num_tasks else "no task yet"
+        raise UnknownTaskError(f"Task {task} was never learned; this {who} knows {known}.")
+    return task

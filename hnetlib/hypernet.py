@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hnetlib.errors import SizeError, UnknownTaskError
+from hnetlib.errors import SizeError, learned
 from hnetlib.initialization import xavier_
 
 
@@ -133,10 +133,7 @@ class HyperNetwork(nn.Module):
         Raises:
             UnknownTaskError: no such task has been added.
         """
-        if not 0 <= task < self.num_tasks:
-            known = f"tasks 0 to {self.num_tasks - 1}" if self.num_tasks else "no task yet"
-            raise UnknownTaskError(f"Task {task} was never learned; this hypernetwork knows {known}.")
-        return self.task_embeddings[task]
+        return self.task_embeddings[learned(task, self.num_tasks, "hypernetwork")]
 
     def theta(self) -> dict[str, nn.Parameter]:
         """Θ_h by name: all weights but the task embeddings (chunk embeddings are among them)."""

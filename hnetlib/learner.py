@@ -13,7 +13,7 @@ from torch import Tensor, optim
 from tqdm import tqdm
 
 from hnetlib.checkpoint import CURRENT, Stateful
-from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
+from hnetlib.errors import DivergedError, SizeError, learned
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import Lookahead, OutputRegularizer, exact_regularizer
 from hnetlib.target import Buffers, TargetNetwork
@@ -211,8 +211,7 @@ class HyperNetLearner:
         Raises:
             UnknownTaskError: no task was given, or one that was never learned.
         """
-        if task is None:
-            raise UnknownTaskError("Which task do these inputs belong to? Give `task`, an index from 0.")
+        task = learned(task, self.hnet.num_tasks, "hypernetwork")
         self.target.module.eval()
         weights = self.hnet(self.hnet.embedding(task))
         return self.target(weights, x, self.heads[task], self.buffers[task])

@@ -53,7 +53,6 @@ class EWC(Quadratic):
 
         In a linear layer the gradient for one example is δ aᵀ, with inputs a and the gradient δ for the outputs. Its
         entries squared are δ² (a²)ᵀ. So the sum over examples is one product of two matrices.
-
         """
         found: dict[Tensor, Tensor] = {}
 

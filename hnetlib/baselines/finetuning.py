@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from hnetlib.checkpoint import Stateful
-from hnetlib.errors import UnknownTaskError
+from hnetlib.errors import learned
 from hnetlib.learner import Training, train
 from hnetlib.target import of_head
 from hnetlib.tasks import Task
@@ -87,13 +87,8 @@ class FineTuning:
         Raises:
             UnknownTaskError: no task was given, or one that was never learned.
         """
-        if task is None:
-            raise UnknownTaskError("Which task do these inputs belong to? Give `task`, an index from 0.")
-        if not 0 <= task < len(self.heads):
-            known = f"tasks 0 to {len(self.heads) - 1}" if self.heads else "no task yet"
-            raise UnknownTaskError(f"Task {task} was never learned; this learner knows {known}.")
         self.module.eval()
-        return self.answer(x, task)
+        return self.answer(x, learned(task, len(self.heads), "learner"))
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs for a task that was learned."""
