@@ -1,5 +1,6 @@
-"""What a training step costs: the bare target network, ours, and the authors' package hypnettorch.
+"""What a training step costs, beside the authors' package hypnettorch, and what asking all tasks' networks costs.
 
-`make bench` takes all times and writes data/results/benchmarks/step.json. `steps` sets a contestant up, `memory` runs
-one in a process of its own, `test_step` takes the times, `conftest` stores and prints them.
+`make bench` takes all times and writes data/results/benchmarks/step.json and inference.json. `steps` sets a contestant
+up, `memory` runs one in a process of its own, `test_step` and `test_inference` take the times, `conftest` stores and
+prints them.
 """

@@ -10,12 +10,13 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.test_step import CASES
+from benchmarks import test_inference, test_step
 from hnetlib.experiments.record import RESULTS, provenance
 
-STORED = RESULTS / "benchmarks" / "step.json"
+STORED = RESULTS / "benchmarks"
+EXPECTED = {"step": len(test_step.CASES), "inference": len(test_inference.CASES)}
 QUICK = {("P10", 1), ("P10", 3), ("P100", 2)}
-found = pytest.StashKey[list[dict[str, Any]]]()
+found = pytest.StashKey[dict[str, list[dict[str, Any]]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,18 +26,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("jaxtyping_packages", None):
         raise pytest.UsageError("The checks of shapes would be timed, too. Give pytest the option -o addopts= here.")
-    config.stash[found] = []
+    nothing: dict[str, list[dict[str, Any]]] = {name: [] for name in EXPECTED}
+    config.stash[found] = nothing
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("quick"):
-        calls = [(item, getattr(item, "callspec", None)) for item in items]
-        items[:] = [item for item, call in calls if not call or (call.params["sizes"], call.params["task"]) in QUICK]
+        given = [(item, item.callspec.params if hasattr(item, "callspec") else {}) for item in items]
+        items[:] = [i for i, about in given if "task" not in about or (about["sizes"], about["task"]) in QUICK]
 
 
 @pytest.fixture
 def cases(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return request.config.stash[found]
+    return request.config.stash[found][request.path.stem.removeprefix("test_")]
 
 
 @pytest.fixture
@@ -52,16 +54,29 @@ def cpu() -> str:
     return names[0] if names else platform.processor()
 
 
-def store(cases: list[dict[str, Any]]) -> None:
+def store(name: str, cases: list[dict[str, Any]]) -> Path:
     """There is never a half-written file."""
-    STORED.parent.mkdir(parents=True, exist_ok=True)
-    partial = STORED.with_suffix(f".partial-{os.getpid()}")
+    path = STORED / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
     text = json.dumps({"provenance": {**provenance(), "cpu": cpu()}, "cases": cases}, indent=1)
     partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(STORED)
+    partial.replace(path)
+    return path
 
 
-def table(cases: list[dict[str, Any]]) -> Table:
+def inference_table(cases: list[dict[str, Any]]) -> Table:
+    """One row a case; the ratio is that of the medians for the same batch."""
+    shown = Table("sizes", "batch", "contestant", "ms", "loop / it", title="The networks of ten tasks")
+    median = {(c["sizes"], c["batch"], c["contestant"]): c["median_ms"] for c in cases}
+    for c in cases:
+        loop = median.get((c["sizes"], c["batch"], "loop"))
+        ratio = f"{loop / c['median_ms']:.2f}" if loop else ""
+        shown.add_row(c["sizes"], str(c["batch"]), c["contestant"], f"{c['median_ms']:.2f}", ratio)
+    return shown
+
+
+def step_table(cases: list[dict[str, Any]]) -> Table:
     """One row a case; a ratio is that of the medians at the same task."""
     columns = "sizes", "task", "contestant", "ms", "peak MB", "x bare", "peer-lookahead / it"
     shown = Table(*columns, title="One training step")
@@ -75,9 +90,9 @@ def table(cases: list[dict[str, Any]]) -> Table:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    cases = session.config.stash[found]
-    complete = exitstatus == 0 and len(cases) == len(CASES) and not session.config.getoption("quick")
-    if complete:
-        store(cases)
-    if cases:
-        Console().print("", table(cases), f"Stored in {STORED}." if complete else "Nothing is stored: a part only.")
+    tables = {"step": step_table, "inference": inference_table}
+    for name, cases in session.config.stash[found].items():
+        whole = exitstatus == 0 and len(cases) == EXPECTED[name] and not session.config.getoption("quick")
+        said = f"Stored in {store(name, cases)}." if whole else "Nothing is stored: a part only."
+        if cases:
+            Console().print("", tables[name](cases), said)

@@ -18,16 +18,21 @@ EVALUATION_BATCH = 2000  # test samples at a time
 
 
 @torch.no_grad()
-def outputs_and_labels(learner: Learner, task: Task, index: int) -> tuple[Tensor, Tensor]:
-    """The learner's outputs on the test half of a task, the task given, beside the true answers."""
+def outputs_and_labels(learner: Learner, task: Task, index: int | None) -> tuple[Tensor, Tensor]:
+    """The learner's outputs on the test half of a task, its index given or not, beside the true answers."""
     batches = task.test.x.split(EVALUATION_BATCH)
     return torch.cat([learner.predict(task.transform(x), index) for x in batches]), task.test.y
 
 
-def accuracy(learner: Learner, task: Task, index: int) -> float:
-    """Test accuracy on a task in percent."""
+def accuracy(learner: Learner, task: Task, index: int | None) -> float:
+    """Test accuracy on a task in percent. None: the learner is not told which task it is."""
     outputs, labels = outputs_and_labels(learner, task, index)
     return (outputs.argmax(dim=1) == labels).double().mean().item() * 100
+
+
+def accuracy_among_all(learner: Learner, task: Task, index: int) -> float:
+    """The same in CL3 (`one_softmax`): an answer counts among all classes so far, whichever task it is."""
+    return accuracy(learner, task, None)
 
 
 def mean_squared_error(learner: Learner, task: Task, index: int) -> float:

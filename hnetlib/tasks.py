@@ -1,6 +1,6 @@
 """Tasks, sequences of tasks, and the three scenarios of continual learning (Sect. 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -66,6 +66,24 @@ def standardized(task: Task) -> Task:
     inputs = torch.cat([task.transform(x) for x in task.train.x.split(10_000)])
     mean, std = inputs.mean(), inputs.std()
     return replace(task, transform=lambda x: (task.transform(x) - mean) / std)
+
+
+def one_softmax(tasks: Sequence[Task]) -> list[Task]:
+    """CL3 for a learner with a single network: a task's head is all classes so far, and labels count through them.
+
+    Each task must have outputs of its own, behind those of the tasks before it.
+
+    Raises:
+        SizeError: a task has no head, or shares it.
+    """
+    grown: list[Task] = []
+    for task in tasks:
+        first = grown[-1].head.stop if grown and grown[-1].head else 0
+        if task.head is None or task.head.start != first:
+            raise SizeError(f"One softmax over all tasks needs heads side by side; {task.name!r} has {task.head}.")
+        train, test = (Split(half.x, half.y + first) for half in (task.train, task.test))
+        grown.append(replace(task, train=train, test=test, head=slice(0, task.head.stop)))
+    return grown
 
 
 # -- polynomials (Appendix C, Eqs. 7-9) ---------------------------------------------------------------------------

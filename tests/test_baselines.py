@@ -14,10 +14,10 @@ from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.baselines.hat import Schedule, anneal, compensation
 from hnetlib.baselines.si import Path
 from hnetlib.data import load_images
-from hnetlib.errors import DivergedError, SizeError
+from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.learner import Training, train
 from hnetlib.networks import MLP
-from hnetlib.tasks import Split, Task, permuted
+from hnetlib.tasks import Scenario, Split, Task, one_softmax, permuted, split
 
 QUICK = Training(iterations=200, batch_size=64, learning_rate=0.003)
 
@@ -313,3 +313,56 @@ def test_fisher_information_can_be_estimated_from_a_part_of_the_examples(tasks: 
     scale = sum(f.sum() for f in part.updated(tasks[0])) / sum(f.sum() for f in whole.updated(tasks[0]))
     assert sum(seen) == 1000
     assert scale == pytest.approx(1, abs=0.1)
+
+
+def test_one_softmax_grows_with_the_tasks_and_leaves_the_data_alone() -> None:
+    tasks = split(load_images("digits"), scenario=Scenario.CL3)
+    grown = one_softmax(tasks)
+    assert [task.head for task in grown] == [slice(0, 2), slice(0, 4), slice(0, 6), slice(0, 8), slice(0, 10)]
+    for t, (task, before) in enumerate(zip(grown, tasks, strict=True)):
+        assert torch.equal(task.test.y, before.test.y + 2 * t) and torch.equal(task.train.y, before.train.y + 2 * t)
+        assert task.train.x is before.train.x
+    shared = split(load_images("digits"), scenario=Scenario.CL2)
+    with pytest.raises(SizeError, match=r"needs heads side by side; 'classes 2 to 3' has slice\(0, 2"):
+        one_softmax(shared)
+
+
+def test_the_loss_of_cl3_is_a_softmax_over_all_classes_so_far() -> None:
+    learner = EWC(network(10), Training(1, 64))
+    tasks = one_softmax(split(load_images("digits"), scenario=Scenario.CL3))
+    x, y = tasks[1].transform(tasks[1].train.x[:9]), tasks[1].train.y[:9]
+    scores = learner.module(x)
+    expected = scores[:, :4].exp().sum(dim=1).log() - scores[torch.arange(9), y]
+    torch.testing.assert_close(learner.loss(tasks[1], x, y), expected.mean())
+    learner.learn(tasks[0])
+    learner.learn(tasks[1])
+    assert all(importance[:4].sum() > 0 for importance in learner.importance[-2:]), "old classes matter, too"
+    assert learner.importance[-1][4:].sum() == 0
+
+
+def test_without_the_task_the_answer_is_among_all_classes_so_far() -> None:
+    learner = FineTuning(network(10), QUICK)
+    tasks = one_softmax(split(load_images("digits"), scenario=Scenario.CL3))[:3]
+    matrix = metrics.learn_all(learner, tasks, metrics.accuracy_among_all)
+    assert learner.predict(torch.rand(4, 64)).shape == (4, 6)
+    x = tasks[0].transform(tasks[0].test.x)
+    right = learner.module(x)[:, :6].argmax(dim=1) == tasks[0].test.y
+    assert matrix[2, 0].item() == pytest.approx(right.double().mean().item() * 100)
+    assert matrix[2, 0] < 5 and metrics.accuracy(learner, tasks[0], 0) > 50, "the newest classes take all answers"
+    assert metrics.during(matrix) > 90
+
+
+def test_one_head_answers_without_the_task_and_several_do_not(tasks: list[Task]) -> None:
+    x, short = torch.rand(4, 64), Training(1, 64)
+    for make, scenario in ((FineTuning, Scenario.CL1), (HAT, Scenario.CL2), (FromScratch, Scenario.CL2)):
+        learner = make(network(), short)
+        for task in permuted(load_images("digits"), 2, scenario):
+            learner.learn(task)
+        with pytest.raises(UnknownTaskError, match="Give `task`"):
+            learner.predict(x)
+    shared = SI(network(10), short)
+    with pytest.raises(UnknownTaskError):
+        shared.predict(x)
+    for task in permuted(load_images("digits"), 2, Scenario.CL2):
+        shared.learn(task)
+    assert torch.equal(shared.predict(x), shared.predict(x, 0))

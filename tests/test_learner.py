@@ -173,7 +173,8 @@ def test_sizes_that_do_not_fit_are_refused_with_both_numbers() -> None:
 def test_predicting_an_unknown_task_is_refused(tasks: list[Task], task: int | None) -> None:
     short = Training(1, 32)
     for one in (learner(training=short), FineTuning(MLP([64, 30]), short)):
-        one.learn(tasks[0])
+        for other in (tasks[0], tasks[1]) if task is None else (tasks[0],):
+            one.learn(other)
         with pytest.raises(UnknownTaskError, match=r"Give `task`|never learned"):
             one.predict(torch.rand(2, 64), task)
 

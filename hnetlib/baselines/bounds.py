@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ Weights = dict[str, Tensor]
 @dataclass
 class FromScratch(FineTuning):
     """A new network for each task, all of them kept: nothing to forget, nothing to transfer, T times the weights."""
+
+    SHARED: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn, optim
@@ -22,6 +22,7 @@ class FineTuning:
     Methods that do more fill in `loss`, `before_step`, `after_step` and `consolidate`.
     """
 
+    SHARED: ClassVar[bool] = True  # the same hidden layers answer for every task
     module: nn.Module
     training: Training = field(default_factory=Training)
 
@@ -84,11 +85,23 @@ class FineTuning:
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
         """Outputs of the task's head.
 
+        None is an answer without the task: from the last head, where it has the outputs of all (CL2; `one_softmax`).
+
         Raises:
-            UnknownTaskError: no task was given, or one that was never learned.
+            UnknownTaskError: no task was given where heads differ, or one that was never learned.
         """
         self.module.eval()
+        if task is None and self.SHARED and self.last_head_covers_all():
+            task = len(self.heads) - 1
         return self.answer(x, learned(task, len(self.heads), "learner"))
+
+    def last_head_covers_all(self) -> bool:
+        """Whether no task has an output that the last one has not."""
+        if None in self.heads or not self.heads:
+            return set(self.heads) == {None}
+        spans = [(head.start, head.stop) for head in self.heads if head]
+        first, end = spans[-1]
+        return all(first <= start and stop <= end for start, stop in spans)
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs for a task that was learned."""

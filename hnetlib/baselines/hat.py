@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn, optim
@@ -47,6 +47,7 @@ class HAT(FineTuning):
         SizeError: the network has no hidden layer.
     """
 
+    SHARED: ClassVar[bool] = False
     module: MLP
     training: Training = field(default_factory=lambda: Training(learning_rate=0.05))
     strength: float = 0.75

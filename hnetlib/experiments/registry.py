@@ -45,7 +45,8 @@ class Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {}
-ROWS: dict[str, tuple[str, str]] = {}  # row -> experiment, evaluation ("given": the task is given; "entropy": inferred)
+# row -> experiment, evaluation ("given": of the matrix, which has the task given but for EWC, SI in CL3; "entropy")
+ROWS: dict[str, tuple[str, str]] = {}
 FIGURES: dict[str, list[str]] = {}  # figure -> the experiments of its curves
 
 
@@ -62,7 +63,8 @@ def curve(figure: str, name: str, config: Config, seeds: int = 5, fewer: int | N
         if known.config == config and known.draw is None:
             name = known.id
     if name not in EXPERIMENTS:
-        EXPERIMENTS[name] = Experiment(name, f"Fig. {figure.removeprefix('fig')}", config, seeds, fewer=fewer)
+        where = f"Fig. {figure.removeprefix('fig')}" if figure.startswith("fig") else "not in the paper"
+        EXPERIMENTS[name] = Experiment(name, where, config, seeds, fewer=fewer)
     FIGURES.setdefault(figure, []).append(name)
 
 
@@ -265,6 +267,20 @@ for gamma in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):  # [p]; λ as in Fig. A5 [o]
     for strength in STRENGTHS:
         name = f"figA6b-lambda-{strength}-gamma-{gamma:g}"
         curve("figA6b", name, permuted(EWC(float(strength), gamma), num_tasks=100), 1, fewer=10)
+
+# Strengths on split MNIST, around those in use; not in the paper. One seed each [o].
+SEARCH: dict[str, tuple[type[EWC] | type[SI], tuple[float, ...]]] = {
+    "s-cl1-ewc": (EWC, (1e3, 1e4, 1e5, 1e6)),
+    "s-cl2-ewc": (EWC, (1e4, 1e6, 1e8, 1e10)),
+    "s-cl3-ewc": (EWC, (1e5, 1e9)),
+    "s-cl1-si": (SI, (1.0, 10.0, 100.0)),
+    "s-cl2-si": (SI, (10.0, 500.0, 5e4)),
+    "s-cl3-si": (SI, (10.0, 5e3)),
+}
+for row, (kind, strengths) in SEARCH.items():
+    for value in strengths:
+        changed = replace(EXPERIMENTS[row].config, method=kind(value))
+        curve(f"strengths-{row}", f"{row}-{value:g}", changed, 1)
 
 
 def count(hypernet: Hypernet, num_weights: int, num_tasks: int) -> int:
