@@ -93,4 +93,4 @@ def test_a_committed_landscape_agrees_with_its_matrix(run) -> None:
     """The best point of the grid solves the task about as well as the learned embedding."""
     for t, values in record.landscapes(run).items():
         assert values.shape == (101, 101)
-        assert values.max().item() >= run["matrix"][-1][t] - 0.5
+        assert values.max().item() >= run["matrix"][-1][t] - 1

@@ -24,7 +24,7 @@ TRAINING = Training(30, 32, 0.01)
 def learner_of(target: nn.Module, **sizes) -> HyperNetLearner:
     torch.manual_seed(0)
     network = TargetNetwork(target)
-    options = {"task_dim": 2, "hidden": (8,)} | sizes
+    options: dict[str, Any] = {"task_dim": 2, "hidden": (8,)} | sizes
     return HyperNetLearner(network, HyperNetwork(network.num_weights, **options), TRAINING, beta=0.01)
 
 

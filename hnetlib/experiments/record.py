@@ -68,7 +68,7 @@ class Landscape(Strict):
     sha256: str  # of the file
     extent: float
     embeddings: list[list[float]]  # of all tasks, in the end
-    examples: dict[int, int]  # by task: how many test examples were asked
+    examples: dict[int, int]  # by task: how many test examples were asked, evenly spaced among all
 
 
 class Record(Strict):

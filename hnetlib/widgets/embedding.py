@@ -7,14 +7,18 @@ import anywidget
 import torch
 import traitlets
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from hnetlib import plots
 from hnetlib.errors import SizeError
 from hnetlib.learner import HyperNetLearner
-from hnetlib.plane import require_plane
-from hnetlib.tasks import Split, Task
+from hnetlib.plane import landscape, require_plane
+from hnetlib.tasks import Task, thinned
 from hnetlib.widgets.script import script
 
+RED = plots.PALETTE["hnet"]
 MARGINS = (-0.3, 0.3, -0.8, 0.8)  # around the data of a regression: left, right, below, above
 
 
@@ -73,6 +77,39 @@ class EmbeddingExplorer(anywidget.AnyWidget):
             extent=extent,
         )
         self.embedding = self.embeddings[0]
+        self.learner, self.sequence, self.background = learner, tasks, landscapes
+
+    @torch.no_grad()
+    def still(self) -> Figure:
+        """The widget as a figure, for paper and for readers without JavaScript: the network at `embedding`."""
+        figure, (plane, answer) = plots.panels(2, width=8.6, height=3.7)
+        background = None if self.background is None else self.background[self.shown]
+        title = "" if background is None else f"accuracy on task {self.shown + 1}"
+        plots.landscape(plane, background, self.extent, torch.tensor(self.embeddings), title, self.low)
+        plane.plot(*self.embedding, "o", markersize=18, fillstyle="none", color=RED, markeredgewidth=2.5)
+        if self.kind == "regression":
+            self.draw_function(answer)
+        else:
+            self.draw_bars(answer)
+        answer.set_title(f"at e = ({self.embedding[0]:.2f}, {self.embedding[1]:.2f})")
+        return figure
+
+    def draw_function(self, ax: Axes) -> None:
+        """The generated function, and the true ones."""
+        left, right, bottom, top = self.window
+        x = torch.linspace(left, right, 200)[:, None]
+        ax.plot(x, self.learner.target(self.learner.hnet(torch.tensor(self.embedding)), x), color=RED)
+        for task in self.sequence:
+            ax.plot(task.test.x, task.test.y, "--", color="#4B5563", linewidth=1.2)
+        ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="x")
+
+    def draw_bars(self, ax: Axes) -> None:
+        """How many test samples of each task the generated network gets right."""
+        here = torch.tensor(self.embedding)
+        scores = [landscape(self.learner, task, t, here).item() for t, task in enumerate(self.sequence)]
+        ax.barh([f"task {t + 1}" for t in range(len(scores))], scores, color=RED)
+        ax.set(xlim=(0, 100), xlabel="accuracy (%)")
+        ax.invert_yaxis()
 
 
 def as_bytes(values: Tensor) -> bytes:
@@ -134,9 +171,3 @@ def examples(tasks: Sequence[Task], samples: int) -> dict[str, Any]:
         "answers": as_bytes(y),
         "window": [] if bytes_ else [e.item() + margin for e, margin in zip(edges, MARGINS, strict=True)],
     }
-
-
-def thinned(half: Split, samples: int) -> Split:
-    """Every so many-th sample, at most `samples`."""
-    step = -(-len(half) // samples)
-    return Split(half.x[::step], half.y[::step])

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import anywidget
 import traitlets
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from hnetlib import plots
 from hnetlib.errors import SizeError
-from hnetlib.plots import PALETTE
 from hnetlib.widgets.script import script
 
 
@@ -42,11 +43,19 @@ class ForgettingPlayer(anywidget.AnyWidget):
         super().__init__(
             history={name: rows(history.flatten(0, 1)) for name, history in histories.items()},
             moments=[place(task, step, moments[-1]) for task in range(tasks) for step in moments],
-            colors={name: PALETTE.get(name, "#1F4E79") for name in histories},
+            colors={name: plots.PALETTE.get(name, "#1F4E79") for name in histories},
             methods=list(histories),
             method=next(iter(histories)),
             moment=tasks * len(moments) - 1,
         )
+        self.matrices = {name: history[:, -1] for name, history in histories.items()}
+
+    def still(self) -> Figure:
+        """The widget's last moment as a figure, for paper and for readers without JavaScript."""
+        figure, axes = plots.panels(len(self.matrices), width=10.5, height=3.1)
+        for ax, (name, matrix) in zip(axes, self.matrices.items(), strict=True):
+            plots.accuracy_matrix(ax, matrix, name)
+        return figure
 
 
 def rows(matrix: Float[Tensor, "moments tasks"]) -> list[list[float | None]]:
