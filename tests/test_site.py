@@ -282,7 +282,8 @@ def shipped(page: str, widget: str, **wanted: str) -> dict[str, Any]:
     found = re.findall(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', html, re.DOTALL)
     for model in (model for text in found for model in json.loads(text)["state"].values()):
         traits = model["state"]
-        if not traits.get("_anywidget_id", "").endswith(widget) or wanted.items() - traits.items():
+        named = traits.get("_anywidget_id", "").endswith(widget)
+        if not named or any(traits[name] != value for name, value in wanted.items()):
             continue
         sent = {buffer["path"][0]: base64.b64decode(buffer["data"]) for buffer in model.get("buffers", [])}
         return traits | sent
@@ -301,10 +302,10 @@ def rebuilt(traits: dict[str, Any]) -> tuple[HyperNetwork, TargetNetwork]:
 
 
 def inputs_of(traits: dict[str, Any]) -> torch.Tensor:
-    """The samples that the page sends, all tasks together."""
-    if traits["kind"] == "classification":
-        return torch.frombuffer(bytearray(traits["inputs"]), dtype=torch.uint8).view(-1, traits["layers"][0]) / 255.0
-    return torch.frombuffer(bytearray(traits["inputs"]), dtype=torch.float32).view(-1, 1)
+    """The samples that the page sends, all tasks together, in double precision."""
+    images = traits["kind"] == "classification"
+    x = torch.frombuffer(bytearray(traits["inputs"]), dtype=torch.uint8 if images else torch.float32)
+    return x.view(-1, traits["layers"][0]).double() / (255 if images else 1)
 
 
 @torch.no_grad()
@@ -317,7 +318,7 @@ def assert_computed(explorer: Locator, traits: dict[str, Any]) -> list[float]:
     )
     weights = hnet(torch.tensor(got["e"], dtype=torch.float64))
     torch.testing.assert_close(torch.tensor(got["weights"], dtype=torch.float64), weights, atol=1e-5, rtol=0)
-    x, first = inputs_of(traits).double(), 0
+    x, first = inputs_of(traits), 0
     for task, outputs in zip(traits["tasks"], got["outputs"], strict=True):
         head = task["head"] and slice(*task["head"])
         expected = target(weights, x[first : first + task["count"]], head)
@@ -415,7 +416,7 @@ def assert_shown(player: Locator, traits: dict[str, Any]) -> tuple[str, int]:
     assert said.startswith(f"{method}: ")
     whole = [int(share) for share in re.findall(r"task \d+: (\d+)%", said)]
     assert whole == pytest.approx(known, abs=0.51)
-    cells = player.locator("svg").first.locator("rect + text").all_inner_texts()
+    cells = player.locator("svg").first.locator("rect + text").all_text_contents()
     row = cells[task * (task + 1) // 2 : (task + 1) * (task + 2) // 2]
     assert [int(cell) for cell in row] == whole
     return method, moment

@@ -1,7 +1,7 @@
 // Training on a sequence of tasks, moment by moment: the accuracy matrix fills in, and a curve for each task is drawn.
 
 const CELL = 54;
-const ROW = 46; // height of one task's curve
+const ROW = 50; // height of one task's curve
 const WIDE = 360;
 
 function render({ model, el }) {
@@ -15,7 +15,8 @@ function render({ model, el }) {
   let timer = null;
 
   const matrix = emptyMatrix(tasks);
-  const curves = emptyCurves(moments, tasks, total, methods);
+  const lowest = Math.min(...Object.values(history).flat(2).filter((value) => value !== null));
+  const curves = emptyCurves(moments, tasks, total, methods, 20 * Math.floor(lowest / 20));
   const slider = make("input", {
     type: "range", min: 0, max: last, step: 1, "aria-label": "Moment of training",
     style: "flex:1 1 10rem;height:2.4rem;accent-color:#C1272D",
@@ -132,17 +133,17 @@ function emptyMatrix(tasks) {
 }
 
 /** A narrow picture for each task, all over the same steps of training; grey where the task itself is trained. */
-function emptyCurves(moments, tasks, total, methods) {
+function emptyCurves(moments, tasks, total, methods, low) {
   const picture = drawing(WIDE + 50, tasks * ROW + 34, { role: "img", "aria-label": "Accuracy on each task over training" });
   const toX = (steps) => 44 + (steps / total) * (WIDE - 44);
-  const toY = (task, value) => task * ROW + 4 + (1 - value / 100) * (ROW - 8);
+  const toY = (task, value) => task * ROW + 4 + ((100 - value) / (100 - low)) * (ROW - 8);
   const starts = (task) => moments.find((moment) => moment.task === task).start;
   const lines = [];
   for (let task = 0; task < tasks; task++) {
     const [from, to] = [starts(task), task + 1 < tasks ? starts(task + 1) : total];
     const place = { x: toX(from), y: task * ROW + 2, width: toX(to) - toX(from), height: ROW - 4 };
     picture.append(make("rect", { ...place, "fill-opacity": 0.1 }));
-    const base = { x1: 44, x2: WIDE, y1: toY(task, 0), y2: toY(task, 0), stroke: "currentColor", "stroke-opacity": 0.3 };
+    const base = { x1: 44, x2: WIDE, y1: toY(task, low), y2: toY(task, low), stroke: "currentColor", "stroke-opacity": 0.3 };
     picture.append(make("line", base), make("text", { x: 38, y: task * ROW + 27, "text-anchor": "end" }, `task ${task + 1}`));
     picture.append(make("text", { x: toX((from + to) / 2), y: tasks * ROW + 14, "text-anchor": "middle" }, `${task + 1}`));
     const drawn = Object.fromEntries(methods.map((method) => [method, make("path", { fill: "none" })]));
@@ -151,7 +152,7 @@ function emptyCurves(moments, tasks, total, methods) {
     lines.push({ drawn, number });
   }
   const below = { x: toX(total / 2), y: tasks * ROW + 31, "text-anchor": "middle" };
-  picture.append(make("text", below, "task in training; curves from 0 to 100%"));
+  picture.append(make("text", below, `task in training; curves from ${low} to 100%`));
 
   function show(history, chosen, now, colors) {
     lines.forEach(({ drawn, number }, task) => {
