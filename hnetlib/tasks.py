@@ -44,6 +44,12 @@ class Split:
         return len(self.y)
 
 
+def thinned(half: Split, samples: int) -> Split:
+    """Every so many-th sample, at most `samples` in all."""
+    step = -(-len(half) // samples)
+    return Split(half.x[::step], half.y[::step])
+
+
 def identity(x: Tensor) -> Tensor:
     """The transform of data that are inputs already."""
     return x

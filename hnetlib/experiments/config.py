@@ -149,6 +149,7 @@ class Config:
     initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
     products: Literal["float32", "bfloat16"] = "float32"  # what matrix products may round their factors to
     evaluate_every: Count = 1  # tasks from one test of all tasks learned to the next; the new one is always tested
+    landscape: Count | None = None  # Fig. 4: so many embeddings a side of a square are tested in the end; null: none
 
 
 def at_tier(config: Config, tier: Tier) -> Config:
@@ -179,7 +180,15 @@ def at_tier(config: Config, tier: Tier) -> Config:
     optimization = replace(optimization, iterations=200, batch_size=64, learning_rate=0.003)
     if isinstance(method, HNET):
         method = replace(method, hypernet=small(method.hypernet))
-    return replace(config, tasks=tasks, target=target, method=method, optimization=optimization, evaluate_every=1)
+    return replace(
+        config,
+        tasks=tasks,
+        target=target,
+        method=method,
+        optimization=optimization,
+        evaluate_every=1,
+        landscape=config.landscape and min(11, config.landscape),
+    )
 
 
 def small(hypernet: Hypernet) -> Hypernet:

@@ -226,6 +226,13 @@ curve("fig2", "fig2", toy(0.005), seeds=20)  # [p]
 for beta in (0.0, 1e-4, 1e-3, 0.05, 0.5, 5.0):  # [o]
     curve("fig2-beta", f"fig2-beta-{beta:g}", toy(beta))
 
+# Fig. 4: the paper says "two-dimensional task embedding spaces" and no more: the rest as in Table 1 [o]. It does not
+# say the scenario either: CL1 [o], and CL2 for comparison.
+PLANE = HNET(replace(S_HNET, task_dim=2))
+for scenario in ("CL1", "CL2"):
+    name = "fig4" if scenario == "CL1" else "fig4-cl2"
+    curve("fig4", name, replace(split(PLANE, scenario), landscape=101), seeds=1)
+
 DGR_100 = Replay("dgr", (1000, 1000), (1000, 1000))  # [p]
 FIG_3A: dict[str, Method] = {
     "hnet": P100.method,

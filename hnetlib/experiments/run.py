@@ -25,15 +25,18 @@ from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, Training, products
 from hnetlib.metrics import accuracy, accuracy_among_all, learn_all, mean_squared_error
 from hnetlib.networks import MLP
+from hnetlib.plane import grid, require_plane, right_answers
 from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
 from hnetlib.target import TargetNetwork
-from hnetlib.tasks import Scenario, Task
+from hnetlib.tasks import Scenario, Task, thinned
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 LATER = {  # the chapter that each method comes with
     settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
 }
 Learning = HyperNetLearner | FineTuning
+EXTENT = 5.0  # of the plane that Fig. 4 shows, in both directions of both axes [p]
+ASKED = 500  # test examples of a task, evenly spaced, for each point of that plane [o]: all take four times as long
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def execute(
     with products(config.products):
         matrix = learn_all(learner, tasks, measure, checkpoint, progress, config.evaluate_every)
         without_task = inferred(config, learner, tasks)
+        survey = surveyed(job, config.landscape, learner, tasks)
     digits = 6 if toy else 4
     result = record.Record(
         experiment=job.experiment,
@@ -102,6 +106,7 @@ def execute(
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
         matrix=record.rows(matrix, digits),
         inferred=without_task,
+        landscape=survey,
         provenance=summary(checkpoint, data),
     )
     path = record.write(result, job.path)
@@ -224,6 +229,24 @@ def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, 
     )
     final = round(sum(accuracies) / len(accuracies), 4)
     return {"entropy": record.Inferred(final=final, accuracies=accuracies, task_inference=found)}
+
+
+def surveyed(job: Job, points: int | None, learner: Learning, tasks: list[Task]) -> record.Landscape | None:
+    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record.
+
+    Raises:
+        SizeError: the task embeddings do not have two components.
+    """
+    if not points or not isinstance(learner, HyperNetLearner):
+        return None
+    require_plane(learner)
+    plane = grid(EXTENT, points).to(learner.hnet.last.weight)
+    shown = dict.fromkeys([0, len(tasks) - 1])
+    fewer = {t: replace(tasks[t], test=thinned(tasks[t].test, ASKED)) for t in shown}
+    counts = {t: right_answers(learner, task, t, plane) for t, task in fewer.items()}
+    embeddings = [[round(value, 6) for value in e.tolist()] for e in learner.hnet.task_embeddings]
+    examples = {t: len(task.test) for t, task in fewer.items()}
+    return record.write_landscape(counts, job.path, extent=EXTENT, embeddings=embeddings, examples=examples)
 
 
 def summary(checkpoint: Checkpoint, data: str | None) -> record.Provenance:
