@@ -37,8 +37,7 @@ class GeneratedStatistics(nn.BatchNorm2d):
     An ordinary layer moves its running mean m towards the mean b of a batch by m ← m + ρ (b - m). This is a step of
     gradient descent on ½ (m - b)² with rate ρ. Here such a gradient reaches whoever makes the statistics. Made are the
     mean in units of the standard deviation and a tenth of the variance's logarithm, so that all are numbers of the same
-    size as other weights; the loss they follow is the mean square over channels. In training the output is that of any
-    batch norm.
+    size as other weights. In training the output is that of any batch norm.
     """
 
     UNIT = 10.0  # of the logarithm
@@ -59,11 +58,11 @@ class GeneratedStatistics(nn.BatchNorm2d):
 
 
 class Follow(torch.autograd.Function):
-    """x as it is; `value` gets the gradient of half the mean square of value - seen, whatever happens to x."""
+    """x as it is; `value` gets the gradient of ½ ‖value - seen‖², whatever happens to x."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor, seen: Tensor) -> Tensor:
-        ctx.gradient = (value - seen) / len(seen)
+        ctx.gradient = value - seen
         return x.view_as(x)
 
     @staticmethod

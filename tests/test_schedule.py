@@ -30,13 +30,13 @@ def test_step_decay_is_that_of_the_released_code() -> None:
     optimizer = adam()
     rate = Rate([optimizer], 1e-3, KERAS)
     for epoch in range(200):
-        rate.begin(epoch, 200)
+        rate.begin(epoch, 200.0)
         assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * released(epoch))
 
 
 def test_without_a_schedule_optimizers_are_left_alone() -> None:
     optimizer = adam(0.5)
-    Rate([optimizer], 1e-3).begin(7, 10)
+    Rate([optimizer], 1e-3).begin(7, 10.0)
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
@@ -47,11 +47,11 @@ def test_the_plateau_reduces_when_pytorchs_does() -> None:
     )
     rate = Rate([mine], 1e-3, plateau=True)
     for epoch, accuracy in enumerate(torch.rand(200, generator=torch.Generator().manual_seed(0)).tolist()):
-        rate.begin(epoch, 200)
+        rate.begin(epoch, 200.0)
         assert mine.param_groups[0]["lr"] == pytest.approx(optimizer.param_groups[0]["lr"])
         theirs.step(accuracy)
         rate.measured(accuracy)
-    assert rate.at(0) == rate.FLOOR
+    assert rate.at(0.0) == rate.FLOOR
 
 
 def test_in_the_released_order_step_decay_undoes_the_plateau() -> None:
