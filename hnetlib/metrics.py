@@ -13,11 +13,10 @@ from torch.nn import functional as F
 
 from hnetlib.checkpoint import Checkpoint, Stateful
 from hnetlib.errors import CheckpointError, SizeError
-from hnetlib.learner import Learner, Training
+from hnetlib.learner import EVALUATION_BATCH, Learner, Training
 from hnetlib.tasks import Task
 
 Matrix = Float[Tensor, "tasks tasks"]
-EVALUATION_BATCH = 2000  # test samples at a time
 
 
 @torch.no_grad()

@@ -65,6 +65,11 @@ class Task:
     head: slice | None = None  # outputs of the target network that belong to this task; None: all
     transform: Callable[[Tensor], Tensor] = identity  # stored x of a batch -> network input
     loss: Loss = F.cross_entropy
+    augment: Callable[[Tensor], Tensor] = identity  # changes a batch for training by chance, stored x -> the same
+
+    def batch(self, index: Int64[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
+        """Network inputs and answers of some training examples, augmented."""
+        return self.transform(self.augment(self.train.x[index])), self.train.y[index]
 
 
 def standardized(task: Task) -> Task:
@@ -180,3 +185,63 @@ def split(images: Images, classes: int = 2, scenario: Scenario = Scenario.CL1) -
         name = f"classes {first} to {first + classes - 1}"
         tasks.append(Task(name, train, test, scenario.head(t, classes), scale_pixels))
     return tasks
+
+
+# -- pictures in colour -------------------------------------------------------------------------------------------
+
+CHANNEL_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green and blue; what the paper's code takes for CIFAR
+CHANNEL_STD = (0.229, 0.224, 0.225)
+
+
+def channels_first(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """Bytes to [0, 1]; colours become the second index, but still lie together in memory, as convolutions like it."""
+    return scale_pixels(x).permute(0, 3, 1, 2)
+
+
+def colours(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """The same, with ImageNet's mean subtracted from each colour and divided by its standard deviation."""
+    mean, std = (torch.tensor(values, device=x.device)[:, None, None] for values in (CHANNEL_MEAN, CHANNEL_STD))
+    return (channels_first(x) - mean) / std
+
+
+def crop_and_flip(x: UInt8[Tensor, "batch height width 3"], padding: int = 4) -> UInt8[Tensor, "batch height width 3"]:
+    """Each picture moved by at most `padding` pixels each way, black coming in; half of them mirrored.
+
+    PyTorch's random numbers of the pictures' device decide. A checkpoint keeps their state.
+    """
+    n, height, width, _ = x.shape
+    padded = F.pad(x, (0, 0, *(padding,) * 4))
+    top, left = torch.randint(2 * padding + 1, (2, n, 1), device=x.device)
+    rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
+    mirrored = torch.rand(n, 1, device=x.device) < 0.5
+    columns = torch.where(mirrored, width - 1 - columns, columns)
+    which = torch.arange(n, device=x.device)[:, None, None]
+    return padded[which, (rows + top)[:, :, None], (columns + left)[:, None, :]]
+
+
+def split_colours(
+    sets: Sequence[Images], num_tasks: int = 6, classes: int = 10, augment: bool = True, normalize: bool = True
+) -> list[Task]:
+    """Split CIFAR-10/100: all of CIFAR-10, then CIFAR-100, `classes` at a time (Sect. 3); CL1, a head for each task.
+
+    Args:
+        sets: data sets in colour, in this order.
+        augment: whether training moves and mirrors pictures.
+        normalize: whether `colours` makes the inputs, or `channels_first` alone.
+
+    Raises:
+        SizeError: the data sets do not have so many tasks, or cannot be dealt out evenly.
+    """
+    pieces = [(images.name, task) for images in sets for task in split(images, classes)]
+    if num_tasks > len(pieces):
+        raise SizeError(f"{' and '.join(images.name for images in sets)} make {len(pieces)} tasks, not {num_tasks}.")
+    return [
+        replace(
+            task,
+            name=f"{name}, {task.name}",
+            head=Scenario.CL1.head(t, classes),
+            transform=colours if normalize else channels_first,
+            augment=crop_and_flip if augment else identity,
+        )
+        for t, (name, task) in enumerate(pieces[:num_tasks])
+    ]

@@ -1,6 +1,7 @@
 """Registry, configurations, runs, records and report: what is asked for by name, and what it leaves."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from hnetlib.errors import ConfigError, NotBuiltError, RecordError, UnknownExperimentError
 from hnetlib.experiments import config, record, registry, run
 from hnetlib.experiments.report import measured, pending, report, status
+from hnetlib.networks import Mixed
 from hnetlib.tasks import Scenario
 
 NAN = float("nan")
@@ -33,6 +35,7 @@ def test_every_row_of_the_paper_has_an_experiment() -> None:
 
 def test_every_figure_with_curves_has_its_experiments() -> None:
     figures = {"fig2", "fig3a", "fig3b", "figA2a", "figA2b", "figA4", "figA5a", "figA5c", "figA6a", "figA6b", "figA7"}
+    figures |= {"fig5", "figA3"}
     assert figures <= set(registry.FIGURES)
     assert all(name in registry.EXPERIMENTS for names in registry.FIGURES.values() for name in names)
     assert len(registry.FIGURES["fig3b"]) >= 8
@@ -65,6 +68,60 @@ def test_the_networks_have_the_papers_sizes(name: str, target: int, hypernetwork
     assert learner.hnet.num_parameters(entry.tasks.num_tasks) == hypernetwork
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "hypernetwork"),
+    [
+        ("cifar-resnet32-hnet", 468_540, 457_144 + 6 * 32),
+        ("cifar-resnet32-statistics-generated", 468_540 + 2 * 1136, 457_144 + 6 * 32 + 32 + 65 * 64),
+        ("cifar-zenke-hnet", 1_276_508, 1_182_390 + 6 * 48),
+    ],
+)
+def test_so_have_those_for_cifar(name: str, target: int, hypernetwork: int) -> None:
+    entry = registry.EXPERIMENTS[name].config
+    half = run.sequences.Split(torch.zeros(1, 32, 32, 3, dtype=torch.uint8), torch.zeros(1))
+    task = run.sequences.Task("whole", half, half, slice(0, 60), run.sequences.channels_first)
+    learner = run.build(entry, 0, [task])
+    assert isinstance(learner, run.HyperNetLearner)
+    assert learner.target.num_weights == target
+    assert learner.hnet.num_parameters(6) == hypernetwork
+
+
+def test_a_task_on_cifar_is_so_many_epochs_and_the_reduced_tier_has_20() -> None:
+    entry = registry.EXPERIMENTS["cifar-resnet32-hnet"].config
+    for tier, epochs in (("paper", 200), ("reduced", 20)):
+        wanted = config.at_tier(entry, tier).optimization  # type: ignore[arg-type]
+        assert (wanted.epochs, wanted.iterations) == (epochs, epochs * 50_000 // 32)
+        assert wanted.decay == registry.KERAS
+    assert config.at_tier(registry.EXPERIMENTS["cifar-zenke-hnet"].config, "reduced").optimization.epochs == 20
+
+
+def test_fine_tuning_and_from_scratch_on_cifar_are_the_papers() -> None:
+    fine = registry.EXPERIMENTS["cifar-resnet32-fine-tuning"].config
+    assert isinstance(fine.method, config.HNET)
+    assert (fine.method.beta, fine.target.statistics) == (0.0, "running")
+    tasks, _ = run.make_tasks(quick := config.at_tier(fine, "quick"), 0, "cpu")
+    learner = run.build(quick, 0, tasks)
+    assert isinstance(learner, run.HyperNetLearner) and not learner.store_buffers
+    scratch = registry.EXPERIMENTS["cifar-resnet32-from-scratch"].config.method
+    assert isinstance(scratch, config.FromScratch) and scratch.hypernet == registry.RESNET_HNET.hypernet
+
+
+def test_convolutions_are_mixed_precision_at_the_reduced_tier_alone() -> None:
+    entry = config.at_tier(registry.EXPERIMENTS["cifar-zenke-si"].config, "quick")
+    tasks, _ = run.make_tasks(entry, 0, "cpu")
+    assert not isinstance(run.network(entry, tasks), Mixed)
+    assert isinstance(run.network(replace(entry, products="bfloat16"), tasks), Mixed)
+
+
+def test_colour_networks_refuse_other_pictures() -> None:
+    entry = config.with_values(registry.EXPERIMENTS["s-cl1-hnet"].config, {"target.kind": "resnet"})
+    digits = config.at_tier(entry, "quick")
+    with pytest.raises(ConfigError, match="A resnet takes colour pictures, not those of split"):
+        run.build(digits, 0, run.make_tasks(digits, 0, "cpu")[0])
+    with pytest.raises(ConfigError, match="split-cifar is of cifar or shapes in CL1, not digits CL1"):
+        run.make_tasks(replace(digits, tasks=replace(digits.tasks, kind="split-cifar")), 0, "cpu")
+
+
 def test_settings_can_be_changed_and_wrong_ones_are_refused() -> None:
     entry = registry.EXPERIMENTS["p10-cl1-hnet"].config
     changed = config.with_values(entry, {"method.beta": 0.5, "target.hidden": [10, 10]})
@@ -94,8 +151,7 @@ def test_unknown_names_are_refused_with_a_suggestion() -> None:
 @pytest.mark.parametrize("name", registry.EXPERIMENTS)
 def test_a_method_that_is_not_there_yet_says_so_by_name(name: str) -> None:
     entry = registry.EXPERIMENTS[name].config
-    built = not isinstance(entry.method, config.Replay)
-    if built and entry.tasks.kind != "split-cifar":
+    if not isinstance(entry.method, config.Replay):
         run.refuse_unbuilt(entry)
     else:
         with pytest.raises(NotBuiltError, match="not built yet"):
@@ -124,6 +180,9 @@ SHORT = {"optimization.iterations": 30}
         "p10-cl1-from-scratch",
         "p10-cl1-joint",
         "p10-100x100-hat",
+        "cifar-resnet32-from-scratch",
+        "cifar-resnet32-statistics-generated",
+        "cifar-zenke-si",
     ],
 )
 def test_a_run_leaves_a_whole_record_and_no_checkpoint(name: str, tmp_path: Path) -> None:

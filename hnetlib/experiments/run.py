@@ -1,5 +1,6 @@
 """From an entry of the registry to a record."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
+from hnetlib.baselines import EWC, HAT, SI, Anew, FineTuning, FromScratch, Joint
+from hnetlib.batchnorm import batch_statistics, generated_statistics
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import ConfigError, NotBuiltError
@@ -24,7 +26,7 @@ from hnetlib.hypernet import HyperNetwork
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, Training, products
 from hnetlib.metrics import accuracy, accuracy_among_all, learn_all, mean_squared_error
-from hnetlib.networks import MLP
+from hnetlib.networks import MLP, Mixed, ResNet, ZenkeNet
 from hnetlib.plane import grid, require_plane, right_answers
 from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
 from hnetlib.target import TargetNetwork
@@ -34,9 +36,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigm
 LATER = {  # the chapter that each method comes with
     settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
 }
-Learning = HyperNetLearner | FineTuning
 EXTENT = 5.0  # of the plane that Fig. 4 shows, in both directions of both axes [p]
 ASKED = 500  # test examples of a task, evenly spaced, for each point of that plane [o]: all take four times as long
+PICTURES = {"cifar": ("cifar10", "cifar100"), "shapes": ("shapes",)}  # data sets of colour pictures, in order
+Learning = HyperNetLearner | Anew | FineTuning
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,6 @@ def refuse_unbuilt(config: Config) -> None:
     for kind, why in LATER.items():
         if isinstance(config.method, kind):
             raise NotBuiltError(why.format(config.method))
-    if config.tasks.kind == "split-cifar" or config.target.kind != "mlp":
-        raise NotBuiltError(
-            f"{config.target.kind} on {config.tasks.kind} is not built yet: it comes with the chapter on CIFAR."
-        )
 
 
 def softmax_grows(config: Config) -> bool:
@@ -147,6 +146,8 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
         if wanted.num_tasks != 3:
             raise ConfigError(f"There are three polynomials, not {wanted.num_tasks}: leave tasks.num_tasks at 3.")
         return sequences.polynomials(seed), None
+    if wanted.kind == "split-cifar":
+        return colour_tasks(wanted, device)
     images, scenario = load_images(wanted.images, device), Scenario[wanted.scenario]
     if wanted.kind == "split" and images.num_classes % wanted.num_tasks:
         raise ConfigError(f"{images.num_classes} classes cannot be split evenly into {wanted.num_tasks} tasks.")
@@ -164,18 +165,57 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
     return tasks, images.sha256
 
 
+def colour_tasks(wanted: settings.Tasks, device: str) -> tuple[list[Task], str]:
+    """Tasks of colour pictures, of ten classes or four, and the hashes of their data sets."""
+    if wanted.images not in PICTURES or wanted.scenario != "CL1":
+        raise ConfigError(f"split-cifar is of {' or '.join(PICTURES)} in CL1, not {wanted.images} {wanted.scenario}.")
+    sets = [load_images(name, device) for name in PICTURES[wanted.images]]
+    classes = 4 if wanted.images == "shapes" else 10
+    tasks = sequences.split_colours(sets, wanted.num_tasks, classes, wanted.augment, wanted.normalize)
+    return tasks, " ".join(images.sha256 for images in sets)
+
+
+def network(config: Config, tasks: list[Task]) -> nn.Module:
+    """The target network, its weights drawn from PyTorch's random numbers.
+
+    Raises:
+        ConfigError: it does not fit the tasks.
+    """
+    target, example = config.target, tasks[0].transform(tasks[0].train.x[:1])
+    outputs = max(task.head.stop for task in tasks if task.head) if tasks[0].head else 1
+    if target.kind == "mlp":
+        return MLP([example.numel(), *target.hidden, outputs], ACTIVATIONS[target.activation])
+    if config.tasks.kind != "split-cifar":
+        raise ConfigError(f"A {target.kind} takes colour pictures, not those of {config.tasks.kind}.")
+    module: nn.Module = ZenkeNet(outputs, target.width)
+    if target.kind == "resnet":
+        module = ResNet(outputs, target.blocks, target.width)
+    if target.statistics in ("batch", "generated"):
+        module = (batch_statistics if target.statistics == "batch" else generated_statistics)(module)
+    return Mixed(module) if config.products == "bfloat16" else module
+
+
 def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> Learning:
     """A new learner, its weights drawn from PyTorch's random numbers."""
-    inputs = tasks[0].transform(tasks[0].train.x[:1])[0].numel()
-    outputs = max(task.head.stop for task in tasks if task.head) if tasks[0].head else 1
-    module = MLP([inputs, *config.target.hidden, outputs], ACTIVATIONS[config.target.activation]).to(device)
+    module = network(config, tasks).to(device)
     wanted = config.optimization
-    training = Training(wanted.iterations, wanted.batch_size, wanted.learning_rate, seed)
+    training = Training(
+        wanted.iterations,
+        wanted.batch_size,
+        wanted.learning_rate,
+        seed,
+        wanted.epochs,
+        wanted.beta1,
+        wanted.decay,
+        wanted.plateau,
+    )
     match config.method:
         case settings.FineTuning():
             return FineTuning(module, training)
-        case settings.FromScratch():
+        case settings.FromScratch(hypernet=None):
             return FromScratch(module, training)
+        case settings.FromScratch(hypernet=settings.Hypernet() as hypernet):
+            return Anew(lambda: generated(config, settings.HNET(hypernet), copy.deepcopy(module), training))
         case settings.Joint():
             return Joint(module, training, tasks=tasks)
         case settings.EWC() as ewc:
@@ -183,10 +223,18 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.SI() as si:
             return SI(module, training, si.strength)
         case settings.HAT() as hat:
+            if not isinstance(module, MLP):
+                raise ConfigError(f"HAT here gates the units of an MLP, not of a {config.target.kind}.")
             descent = replace(training, learning_rate=hat.learning_rate)
             return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
-    assert isinstance(config.method, settings.HNET)
-    method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
+        case settings.HNET() as method:
+            return generated(config, method, module, training)
+    raise NotBuiltError(f"{config.method.name} is not built yet.")
+
+
+def generated(config: Config, method: settings.HNET, module: nn.Module, training: Training) -> HyperNetLearner:
+    """The module as a target network, and a new hypernetwork that makes it."""
+    target, sizes = TargetNetwork(module), method.hypernet
     hnet = HyperNetwork(
         target.num_weights,
         sizes.task_dim,
@@ -196,7 +244,13 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         ACTIVATIONS[sizes.activation],
     )
     return HyperNetLearner(
-        target, hnet.to(device), training, method.beta, method.lookahead, regularizer=regularizer(method)
+        target,
+        hnet.to(next(module.parameters()).device),
+        training,
+        method.beta,
+        method.lookahead,
+        regularizer=regularizer(method),
+        store_buffers=config.target.statistics != "running",
     )
 
 
@@ -211,6 +265,9 @@ def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], Output
 
 def num_weights(learner: Learning) -> dict[str, int]:
     """How large the networks are."""
+    if isinstance(learner, Anew):
+        parts = [num_weights(one) for one in learner.learners]
+        return {name: sum(part[name] for part in parts) for name in parts[0]}
     if not isinstance(learner, HyperNetLearner):
         return {"target": sum(p.numel() for p in learner.module.parameters())}
     return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
