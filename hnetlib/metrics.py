@@ -18,8 +18,8 @@ EVALUATION_BATCH = 2000  # test samples at a time
 
 
 @torch.no_grad()
-def outputs_and_labels(learner: Learner, task: Task, index: int) -> tuple[Tensor, Tensor]:
-    """The learner's outputs on the test half of a task, the task given, beside the true answers."""
+def outputs_and_labels(learner: Learner, task: Task, index: int | None) -> tuple[Tensor, Tensor]:
+    """The learner's outputs on the test half of a task, beside the true answers; index None: the task is not given."""
     batches = task.test.x.split(EVALUATION_BATCH)
     return torch.cat([learner.predict(task.transform(x), index) for x in batches]), task.test.y
 
@@ -27,6 +27,12 @@ def outputs_and_labels(learner: Learner, task: Task, index: int) -> tuple[Tensor
 def accuracy(learner: Learner, task: Task, index: int) -> float:
     """Test accuracy on a task in percent."""
     outputs, labels = outputs_and_labels(learner, task, index)
+    return (outputs.argmax(dim=1) == labels).double().mean().item() * 100
+
+
+def accuracy_unaided(learner: Learner, task: Task, index: int) -> float:
+    """The same, when the learner is not told which task it is."""
+    outputs, labels = outputs_and_labels(learner, task, None)
     return (outputs.argmax(dim=1) == labels).double().mean().item() * 100
 
 

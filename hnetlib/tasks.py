@@ -1,6 +1,6 @@
 """Tasks, sequences of tasks, and the three scenarios of continual learning (Sect. 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -66,6 +66,22 @@ def standardized(task: Task) -> Task:
     inputs = torch.cat([task.transform(x) for x in task.train.x.split(10_000)])
     mean, std = inputs.mean(), inputs.std()
     return replace(task, transform=lambda x: (task.transform(x) - mean) / std)
+
+
+def growing(tasks: Sequence[Task]) -> list[Task]:
+    """Class-incremental tasks for one network that is not told the task: all classes so far are possible answers.
+
+    Each head goes from the first output to the end of the task's own, and labels are counted from the first output.
+    """
+
+    def moved(half: Split, first: int) -> Split:
+        return replace(half, y=half.y + first)
+
+    heads = [task.head or slice(0, 0) for task in tasks]
+    return [
+        replace(task, train=moved(task.train, head.start), test=moved(task.test, head.start), head=slice(0, head.stop))
+        for task, head in zip(tasks, heads, strict=True)
+    ]
 
 
 # -- polynomials (Appendix C, Eqs. 7-9) ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A result is a record: one JSON file a run, with the numbers and where they come from."""
 
+import hashlib
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
@@ -66,7 +68,9 @@ class Record(Strict):
     num_weights: dict[str, int]  # of the target network and of the hypernetwork with its embeddings
     metrics: dict[str, float]  # in percent; of the toy regression, a mean squared error
     matrix: Rows  # row: after which task; column: measured on which task; null: not measured
-    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy"
+    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy", or "inferred" by a classifier
+    judge: float | None = None  # of generated pictures: accuracy on true pictures of the classifier that judges them
+    arrays_sha256: str | None = None  # of the file of arrays beside the record, seed-N.safetensors, if it has one
     provenance: Provenance
 
 
@@ -144,6 +148,32 @@ def write(record: Record, path: Path) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def write_arrays(arrays: Mapping[str, Tensor], path: Path) -> str:
+    """Store arrays beside the record at `path`; returns the file's SHA-256."""
+    content = safetensors.torch.save(dict(arrays))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path.with_suffix(".safetensors"))
+    finally:
+        partial.unlink(missing_ok=True)
+    return hashlib.sha256(content).hexdigest()
+
+
+def arrays(run: Mapping[str, Any], folder: Path = RESULTS) -> dict[str, Tensor]:
+    """The arrays beside a record.
+
+    Raises:
+        RecordError: the file is missing, or is not the one that the record names.
+    """
+    path = place(run["experiment"], run["seed"], run["tier"], folder).with_suffix(".safetensors")
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != run["arrays_sha256"]:
+        raise RecordError(f"{path} is not the file that its record names. Fetch it again, or repeat the run.")
+    return safetensors.torch.load(content)
 
 
 def load(path: Path) -> Record:

@@ -13,7 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
+from hnetlib.baselines import (
+    EWC,
+    HAT,
+    SI,
+    Autoencoder,
+    FineTuning,
+    FromScratch,
+    Joint,
+    OldData,
+    Rehearsal,
+    ReplayedVAE,
+)
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import ConfigError, NotBuiltError
@@ -23,17 +34,18 @@ from hnetlib.experiments.config import Config, Tier
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, Training, products
-from hnetlib.metrics import accuracy, learn_all, mean_squared_error
-from hnetlib.networks import MLP
+from hnetlib.metrics import accuracy, accuracy_unaided, learn_all, mean_squared_error
+from hnetlib.networks import MLP, autoencoder, discriminator
 from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
+from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskInference, accuracy_by_classifier
+from hnetlib.replay.gallery import recognized
+from hnetlib.replay.inference import TaskClassifier
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Task
+from hnetlib.vae import Latent, Memory
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
-LATER = {  # the chapter that each method comes with
-    settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
-}
-Learning = HyperNetLearner | FineTuning
+Learning = HyperNetLearner | FineTuning | TaskInference | Gallery
 
 
 @dataclass(frozen=True)
@@ -87,9 +99,8 @@ def execute(
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
     torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
     toy = config.tasks.kind == "polynomials"
-    measure = mean_squared_error if toy else accuracy
     with products(config.products):
-        matrix = learn_all(learner, tasks, measure, checkpoint, progress, config.evaluate_every)
+        matrix = learn_all(learner, tasks, measure(config), checkpoint, progress, config.evaluate_every)
         without_task = inferred(config, learner, tasks)
     digits = 6 if toy else 4
     result = record.Record(
@@ -102,11 +113,47 @@ def execute(
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
         matrix=record.rows(matrix, digits),
         inferred=without_task,
+        **judged(learner, tasks, job.path),
         provenance=summary(checkpoint, data),
     )
     path = record.write(result, job.path)
     job.checkpoint.unlink(missing_ok=True)
     return path
+
+
+def measure(config: Config) -> Callable[[Any, Task, int], float]:
+    """What the matrix is a matrix of."""
+    if config.tasks.kind == "polynomials":
+        return mean_squared_error
+    if isinstance(config.method, settings.Pictures):
+        return recognized
+    return accuracy_unaided if one_softmax(config) else accuracy
+
+
+def one_softmax(config: Config) -> bool:
+    """Whether one network tells all classes apart and is not told the task: CL3, but for those that infer it."""
+    replays = isinstance(config.method, settings.Replay) and config.method.name != "hnet-tir"
+    return replays and config.tasks.scenario == "CL3"
+
+
+def judged(learner: Learning, tasks: list[Task], path: Path) -> dict[str, Any]:
+    """Of generated pictures: how good their judge is on true ones; some pictures themselves go into a file."""
+    if not isinstance(learner, Gallery):
+        return {}
+    pictures = {"first": torch.stack(learner.first), "final": learner.look(range(len(tasks)))}
+    judge = round(accuracy(learner, whole(tasks), 0), 4)
+    return {"judge": judge, "arrays_sha256": record.write_arrays(pictures, path)}
+
+
+def whole(tasks: list[Task]) -> Task:
+    """All classes of all tasks at once, labels counted through."""
+    parts = sequences.growing(tasks)
+
+    def joined(halves: list[sequences.Split]) -> sequences.Split:
+        return sequences.Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
+
+    halves = joined([part.train for part in parts]), joined([part.test for part in parts])
+    return Task("all classes", *halves, transform=tasks[0].transform)
 
 
 def fingerprint(config: Config, device: str) -> str:
@@ -117,9 +164,6 @@ def fingerprint(config: Config, device: str) -> str:
 
 def refuse_unbuilt(config: Config) -> None:
     """Say by name what is planned but not there."""
-    for kind, why in LATER.items():
-        if isinstance(config.method, kind):
-            raise NotBuiltError(why.format(config.method))
     if isinstance(config.method, settings.EWC | settings.SI) and config.tasks.scenario == "CL3":
         raise NotBuiltError(
             f"{config.method.name} in CL3 is not built yet: it comes with the chapter on task inference."
@@ -153,6 +197,8 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
         tasks = [replace(task, loss=loss) for task in tasks]
     if isinstance(config.method, settings.HAT) and config.method.standardized:
         tasks = [sequences.standardized(task) for task in tasks]
+    if one_softmax(config):
+        tasks = sequences.growing(tasks)
     return tasks, images.sha256
 
 
@@ -177,22 +223,84 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.HAT() as hat:
             descent = replace(training, learning_rate=hat.learning_rate)
             return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
-    assert isinstance(config.method, settings.HNET)
-    method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
-    hnet = HyperNetwork(
-        target.num_weights,
-        sizes.task_dim,
-        sizes.hidden,
-        sizes.chunk_size,
-        sizes.chunk_dim,
-        ACTIVATIONS[sizes.activation],
-    )
-    return HyperNetLearner(
-        target, hnet.to(device), training, method.beta, method.lookahead, regularizer=regularizer(method)
-    )
+        case settings.Replay(name="hnet-tir") as replay:
+            return task_inference(replay, module, training, tasks)
+        case settings.Replay() as replay:
+            scenario = Scenario[config.tasks.scenario]
+            remembered = memory(replay, training, tasks, device)
+            return Rehearsal(module, training, memory=remembered, scenario=scenario, num_tasks=len(tasks))
+        case settings.Pictures() as pictures:
+            FineTuning(module, training).learn(whole(tasks))
+            return Gallery(protected(pictures, training, inputs, device), module)
+    return protected_classifier(config.method, module, training)
 
 
-def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], OutputRegularizer]:
+def protected_classifier(method: settings.HNET, module: nn.Module, training: Training) -> HyperNetLearner:
+    """HNET."""
+    target = TargetNetwork(module)
+    hnet = hypernetwork(method.hypernet, target).to(next(module.parameters()).device)
+    return HyperNetLearner(target, hnet, training, method.beta, method.lookahead, regularizer=regularizer(method))
+
+
+def hypernetwork(sizes: settings.Hypernet, target: TargetNetwork) -> HyperNetwork:
+    """A hypernetwork for a target network."""
+    activation = ACTIVATIONS[sizes.activation]
+    return HyperNetwork(target.num_weights, sizes.task_dim, sizes.hidden, sizes.chunk_size, sizes.chunk_dim, activation)
+
+
+def task_inference(method: settings.Replay, module: MLP, training: Training, tasks: list[Task]) -> TaskInference:
+    """HNET+TIR. The task classifier has the same layers as the classifier, and an output for each task."""
+    assert method.classifier
+    classifier = replace(method.classifier, sampled_tasks=method.sampled_tasks, sampled_chunks=method.sampled_chunks)
+    learner = protected_classifier(classifier, module, training)
+    layers = [layer for layer in module if isinstance(layer, nn.Linear)]
+    sizes = [layers[0].in_features, *(layer.out_features for layer in layers[:-1]), len(tasks)]
+    device = layers[0].weight.device
+    remembered = memory(method, training, tasks, device)
+    asked = TaskClassifier(MLP(sizes).to(device), training, memory=remembered, num_tasks=len(tasks))
+    return TaskInference(learner, asked)
+
+
+def memory(method: settings.Replay, training: Training, tasks: list[Task], device: torch.device | str) -> Memory:
+    """What replays the past."""
+    inputs = tasks[0].transform(tasks[0].train.x[:1])[0].numel()
+    if method.name == "replay-upper-bound":
+        return OldData(tasks)
+    if method.generator:
+        return protected(method, training, inputs, device)
+    networks = Autoencoder(*autoencoder(inputs, method.encoder, method.decoder, method.latent))
+    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training))
+
+
+def latent(method: settings.Replay | settings.Pictures, training: Training) -> Latent:
+    """Latent vector and constant input are of the same length."""
+    return Latent(method.latent, method.latent, training.seed)
+
+
+def protected(
+    method: settings.Replay | settings.Pictures, training: Training, inputs: int, device: torch.device | str
+) -> ProtectedVAE | ProtectedGAN:
+    """A generator from a hypernetwork."""
+    kind: type[ProtectedVAE] | type[ProtectedGAN] = ProtectedVAE
+    if isinstance(method, settings.Pictures):
+        partner, decoder = autoencoder(inputs, method.partner, method.decoder, method.latent)
+        beta = method.beta
+        if method.kind == "gan":
+            kind, partner = ProtectedGAN, discriminator(inputs, method.partner, method.dropout)
+    else:
+        partner, decoder = autoencoder(inputs, method.encoder, method.decoder, method.latent)
+        beta = method.generator_beta
+    assert method.generator
+    target = TargetNetwork(decoder.to(device))
+    hnet = hypernetwork(method.generator, target).to(device)
+    learner = kind(target, hnet, training, beta, partner=partner.to(device), inputs=latent(method, training))
+    learner.regularizer = regularizer(method)
+    return learner
+
+
+def regularizer(
+    method: settings.HNET | settings.Replay | settings.Pictures,
+) -> Callable[[HyperNetwork, float], OutputRegularizer]:
     """The form of Eq. 2's penalty."""
     if method.sampled_tasks:
         return partial(SampledRegularizer, num_samples=method.sampled_tasks)
@@ -201,26 +309,49 @@ def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], Output
     return exact_regularizer
 
 
-def num_weights(learner: Learning) -> dict[str, int]:
+def num_weights(learner: Any) -> dict[str, int]:
     """How large the networks are."""
-    if not isinstance(learner, HyperNetLearner):
-        return {"target": sum(p.numel() for p in learner.module.parameters())}
-    return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
+    match learner:
+        case HyperNetLearner():
+            return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
+        case TaskInference():
+            of_tasks = {f"{name} of tasks": size for name, size in num_weights(learner.classifier).items()}
+            return {**num_weights(learner.learner), **of_tasks}
+        case Rehearsal():
+            return {
+                **count(learner),
+                **{f"{name} of replay": size for name, size in num_weights(learner.memory).items()},
+            }
+        case Gallery():
+            return num_weights(learner.generator)
+        case FineTuning():
+            return count(learner)
+    return {}
+
+
+def count(learner: FineTuning) -> dict[str, int]:
+    """The weights of an ordinary network."""
+    return {"target": sum(p.numel() for p in learner.module.parameters())}
 
 
 def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, record.Inferred]:
     """What the same trained model does when the task is not given: in CL2 with one head, in CL3 with many.
 
-    Not for long sequences: a hundred networks on the tests of a hundred tasks take longer than training them.
+    By entropy not for long sequences: a hundred networks on the tests of a hundred tasks take longer than training.
     """
+    scenario = Scenario.CL2 if config.tasks.scenario == "CL2" else Scenario.CL3
+    if isinstance(learner, TaskInference):
+        return {"inferred": as_inferred(*accuracy_by_classifier(learner, tasks, scenario))}
     if not isinstance(learner, HyperNetLearner) or config.tasks.kind == "polynomials" or len(tasks) > 20:
         return {}
-    scenario = Scenario.CL2 if config.tasks.scenario == "CL2" else Scenario.CL3
-    accuracies, found = (
-        [round(value, 4) for value in values] for values in accuracy_by_entropy(learner, tasks, scenario)
-    )
+    return {"entropy": as_inferred(*accuracy_by_entropy(learner, tasks, scenario))}
+
+
+def as_inferred(accuracies: list[float], found: list[float]) -> record.Inferred:
+    """Accuracies and shares of tasks found, rounded, as a record has them."""
+    accuracies, found = ([round(value, 4) for value in values] for values in (accuracies, found))
     final = round(sum(accuracies) / len(accuracies), 4)
-    return {"entropy": record.Inferred(final=final, accuracies=accuracies, task_inference=found)}
+    return record.Inferred(final=final, accuracies=accuracies, task_inference=found)
 
 
 def summary(checkpoint: Checkpoint, data: str | None) -> record.Provenance:
