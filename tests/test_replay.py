@@ -26,7 +26,7 @@ from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskClassifier, 
 from hnetlib.replay.gallery import recognized
 from hnetlib.replay.inference import which_task
 from hnetlib.target import TargetNetwork
-from hnetlib.tasks import Scenario, Task, growing, split
+from hnetlib.tasks import Scenario, Task, growing, merged, split
 from hnetlib.vae import Latent, join, vae_loss
 
 TINY = Training(12, 32, 0.003)
@@ -218,6 +218,14 @@ def test_classes_of_growing_tasks_are_counted_through(tasks: list[Task]) -> None
     for t, (task, plain) in enumerate(zip(growing(tasks), tasks, strict=True)):
         assert task.head == slice(0, 2 * t + 2)
         assert torch.equal(task.test.y, plain.test.y + 2 * t) and torch.equal(task.train.y, plain.train.y + 2 * t)
+
+
+def test_merged_tasks_are_the_whole_data_set() -> None:
+    images = load_images("digits")
+    every = merged(split(images, 2, Scenario.CL3))
+    assert every.head is None and len(every.train) == len(images.train_labels)
+    assert torch.equal(every.test.y.bincount(), images.test_labels.bincount())
+    assert torch.equal(every.test.x[every.test.y == 7], images.test_images[images.test_labels == 7])
 
 
 class Watched(OldData):

@@ -141,19 +141,8 @@ def judged(learner: Learning, tasks: list[Task], path: Path) -> dict[str, Any]:
     if not isinstance(learner, Gallery):
         return {}
     pictures = {"first": torch.stack(learner.first), "final": learner.look(range(len(tasks)))}
-    judge = round(accuracy(learner, whole(tasks), 0), 4)
+    judge = round(accuracy(learner, sequences.merged(tasks), 0), 4)
     return {"judge": judge, "arrays_sha256": record.write_arrays(pictures, path)}
-
-
-def whole(tasks: list[Task]) -> Task:
-    """All classes of all tasks at once, labels counted through."""
-    parts = sequences.growing(tasks)
-
-    def joined(halves: list[sequences.Split]) -> sequences.Split:
-        return sequences.Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
-
-    halves = joined([part.train for part in parts]), joined([part.test for part in parts])
-    return Task("all classes", *halves, transform=tasks[0].transform)
 
 
 def fingerprint(config: Config, device: str) -> str:
@@ -230,7 +219,7 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             remembered = memory(replay, training, tasks, device)
             return Rehearsal(module, training, memory=remembered, scenario=scenario, num_tasks=len(tasks))
         case settings.Pictures() as pictures:
-            FineTuning(module, training).learn(whole(tasks))
+            FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs, device), module)
     return protected_classifier(config.method, module, training)
 
