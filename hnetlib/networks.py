@@ -106,3 +106,19 @@ class Mixed(nn.Module):
         """What the network says, as float32."""
         with torch.autocast(x.device.type, torch.bfloat16):
             return self.network(x).float()
+
+
+def autoencoder(inputs: int, encoder: Sequence[int], decoder: Sequence[int], latent: int) -> tuple[MLP, MLP]:
+    """The two networks of a variational autoencoder.
+
+    Args:
+        encoder: sizes of its hidden layers; it gives mean and logarithm of the variance of z, side by side.
+        decoder: sizes of its hidden layers; it takes z and a vector of the same length that stands for the task.
+        latent: length of z.
+    """
+    return MLP([inputs, *encoder, 2 * latent]), MLP([2 * latent, *decoder, inputs])
+
+
+def discriminator(inputs: int, hidden: Sequence[int], dropout: float) -> MLP:
+    """The critic of a GAN: one number for each input; hidden units are dropped at random in training."""
+    return MLP([inputs, *hidden, 1], lambda: nn.Sequential(nn.LeakyReLU(0.2), nn.Dropout(dropout)))

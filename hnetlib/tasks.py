@@ -97,6 +97,17 @@ def one_softmax(tasks: Sequence[Task]) -> list[Task]:
     return grown
 
 
+def merged(tasks: Sequence[Task]) -> Task:
+    """All classes of all tasks at once, labels counted through; inputs are made as in the first task."""
+
+    def joined(halves: Sequence[Split]) -> Split:
+        return Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
+
+    parts = one_softmax(tasks)
+    halves = joined([part.train for part in parts]), joined([part.test for part in parts])
+    return Task("all classes", *halves, transform=tasks[0].transform)
+
+
 # -- polynomials (Appendix C, Eqs. 7-9) ---------------------------------------------------------------------------
 
 POLYNOMIALS: list[tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = [

@@ -22,7 +22,7 @@ from hnetlib.experiments.run import Job, execute
 from hnetlib.experiments.sweep import one_by_one
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches, train
-from hnetlib.metrics import learn_all
+from hnetlib.metrics import accuracy, learn_all
 from hnetlib.networks import MLP, ResNet, ZenkeNet
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Task, permuted, split_colours
@@ -50,9 +50,11 @@ def test_killed_at_twenty_random_moments_the_record_is_the_same(tmp_path: Path) 
     assert int(found[2]) >= 5, "kills must hit runs that have a checkpoint"
 
 
-def same_bits_after(after: int, make: Callable[[], Any], place: Path, tasks: list[Task]) -> None:
+def same_bits_after(
+    after: int, make: Callable[[], Any], place: Path, tasks: list[Task], measure: Callable[..., float] = accuracy
+) -> None:
     """Break off after some steps, go on with a new learner, and compare with one that was left alone."""
-    alone = learn_all(make(), tasks)
+    alone = learn_all(make(), tasks, measure)
     steps = 0
 
     class Interrupted(Checkpoint):
@@ -64,11 +66,11 @@ def same_bits_after(after: int, make: Callable[[], Any], place: Path, tasks: lis
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn_all(make(), tasks, checkpoint=Interrupted(place, "run", every=0.0))
+        learn_all(make(), tasks, measure, checkpoint=Interrupted(place, "run", every=0.0))
     assert CURRENT.get() is None
     second = make()
     torch.manual_seed(99)  # another process would have other random numbers
-    resumed = learn_all(second, tasks, checkpoint=Checkpoint(place, "run"))
+    resumed = learn_all(second, tasks, measure, checkpoint=Checkpoint(place, "run"))
     assert torch.equal(resumed.nan_to_num(), alone.nan_to_num())
 
 

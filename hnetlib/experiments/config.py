@@ -131,10 +131,28 @@ class Replay:
     generator: Hypernet | None = None  # makes the decoder
     generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
-    sampled_tasks: Count | None = None  # as in HNET
+    sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
+    sampled_chunks: Count | None = None
 
 
-Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay
+@dataclass(frozen=True)
+class Pictures:
+    """A generator of pictures, one task after another, and nothing else (Fig. A8); `target` is a classifier that judges
+    them."""
+
+    kind: Literal["vae", "gan"]
+    partner: tuple[Count, ...]  # hidden layers of the encoder or discriminator
+    decoder: tuple[Count, ...]  # hidden layers of the decoder or generator
+    generator: Hypernet  # makes the decoder
+    beta: Strength  # its β_output
+    latent: Count = 100  # length of the latent vector, and of the decoder's constant task input
+    dropout: Share = 0.0  # of the discriminator's hidden units
+    sampled_tasks: Count | None = None
+    sampled_chunks: Count | None = None
+    name: Literal["pictures"] = "pictures"
+
+
+Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay | Pictures
 
 
 @dataclass(frozen=True)
@@ -178,7 +196,7 @@ def at_tier(config: Config, tier: Tier) -> Config:
     optimization = shorter(config.optimization)
     method = config.method
     if tier == "reduced":
-        if isinstance(method, HNET) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
+        if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
             method = replace(method, sampled_chunks=128)
         if isinstance(method, HAT):
             method = replace(method, patience=1)
@@ -188,12 +206,15 @@ def at_tier(config: Config, tier: Tier) -> Config:
     if config.tasks.kind == "polynomials":
         return replace(config, optimization=replace(optimization, iterations=1000))
     images: Literal["shapes", "digits"] = "shapes" if config.tasks.kind == "split-cifar" else "digits"
-    tasks = replace(config.tasks, images=images, num_tasks=min(5, config.tasks.num_tasks), padding=0)
+    most = 10 if isinstance(method, Pictures) else 5
+    tasks = replace(config.tasks, images=images, num_tasks=min(most, config.tasks.num_tasks), padding=0)
     target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden), blocks=1, width=8)
     steps, batch = (100, 32) if images == "shapes" else (200, 64)
     optimization = replace(optimization, iterations=steps, batch_size=batch, learning_rate=0.003, epochs=None)
     if isinstance(method, HNET | FromScratch) and method.hypernet:
         method = replace(method, hypernet=small(method.hypernet))
+    if isinstance(method, Replay | Pictures):
+        method = small_replay(method)
     return replace(
         config,
         tasks=tasks,
@@ -223,6 +244,21 @@ def small(hypernet: Hypernet) -> Hypernet:
         hidden=tuple(min(16, units) for units in hypernet.hidden),
         chunk_size=hypernet.chunk_size and max(10, min(1500, hypernet.chunk_size // 50)),
     )
+
+
+def small_replay(method: Replay | Pictures) -> Replay | Pictures:
+    """Generative networks for the quick tier."""
+
+    def units(hidden: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(min(100, size) for size in hidden)
+
+    generator, decoder = method.generator and small(method.generator), units(method.decoder)
+    if isinstance(method, Pictures):
+        assert generator
+        return replace(method, generator=generator, decoder=decoder, partner=units(method.partner), latent=16)
+    classifier = method.classifier and replace(method.classifier, hypernet=small(method.classifier.hypernet))
+    encoder = units(method.encoder)
+    return replace(method, generator=generator, classifier=classifier, encoder=encoder, decoder=decoder, latent=16)
 
 
 def as_dict(config: Config) -> dict[str, Any]:

@@ -60,12 +60,10 @@ class Inferred(Strict):
 class Landscape(Strict):
     """Right answers over a square of two-dimensional embeddings, after all tasks.
 
-    They are in a file beside the record, safetensors: "task-0" is the first task's counts, int16, a row for each e_2
-    and a column for each e_1, both from -extent to extent.
+    They are arrays beside the record: "task-0" is the first task's counts, int16, a row for each e_2 and a column for
+    each e_1, both from -extent to extent.
     """
 
-    file: str
-    sha256: str  # of the file
     extent: float
     embeddings: list[list[float]]  # of all tasks, in the end
     examples: dict[int, int]  # by task: how many test examples were asked, evenly spaced among all
@@ -74,7 +72,7 @@ class Landscape(Strict):
 class Record(Strict):
     """One run of one experiment with one seed."""
 
-    schema_version: Literal[1, 2] = 2  # 2: landscape
+    schema_version: Literal[1, 2] = 2  # 2: landscape, judge, arrays
     experiment: str
     seed: int
     tier: Literal["quick", "reduced", "paper"]
@@ -83,8 +81,10 @@ class Record(Strict):
     num_weights: dict[str, int]  # of the target network and of the hypernetwork with its embeddings
     metrics: dict[str, float]  # in percent; of the toy regression, a mean squared error
     matrix: Rows  # row: after which task; column: measured on which task; null: not measured
-    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy"
+    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy", or "inferred" by a classifier
     landscape: Landscape | None = None  # of runs with two-dimensional task embeddings that ask for one
+    judge: float | None = None  # of generated pictures: accuracy on true pictures of the classifier that judges them
+    arrays_sha256: str | None = None  # of the file of arrays beside the record, seed-N.safetensors, if it has one
     provenance: Provenance
 
 
@@ -169,30 +169,41 @@ def store(content: bytes, path: Path) -> Path:
     return path
 
 
-def write_landscape(counts: Mapping[int, Tensor], record_path: Path, **about: Any) -> Landscape:
-    """Store counts by task beside the record that will stand at a path; returns what the record says of them."""
-    content = save({f"task-{t}": right.to("cpu", torch.int16).contiguous() for t, right in counts.items()})
-    file = store(content, record_path.with_suffix(".safetensors")).name
-    return Landscape(file=file, sha256=hashlib.sha256(content).hexdigest(), **about)
+def write_arrays(arrays: Mapping[str, Tensor], record_path: Path) -> str:
+    """Store arrays beside the record that will stand at a path; returns the file's SHA-256."""
+    content = save({name: array.cpu().contiguous() for name, array in arrays.items()})
+    store(content, record_path.with_suffix(".safetensors"))
+    return hashlib.sha256(content).hexdigest()
 
 
-def landscapes(record: Mapping[str, Any], folder: Path | None = None) -> dict[int, Tensor]:
-    """A record's accuracies in percent over the plane of embeddings, by task.
+def arrays(run: Mapping[str, Any], folder: Path | None = None) -> dict[str, Tensor]:
+    """The arrays beside a record.
 
     Raises:
         RecordError: it has none, or the file is missing, damaged, or not the one that the run wrote.
     """
-    about = record["landscape"]
-    if about is None:
-        raise RecordError(f"The record of {record['experiment']}, seed {record['seed']}, has no landscape.")
-    path = place(record["experiment"], record["seed"], record["tier"], folder or RESULTS).with_name(about["file"])
+    if run["arrays_sha256"] is None:
+        raise RecordError(f"The record of {run['experiment']}, seed {run['seed']}, has no arrays.")
+    path = place(run["experiment"], run["seed"], run["tier"], folder or RESULTS).with_suffix(".safetensors")
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path} cannot be read ({error}).") from None
-    if hashlib.sha256(content).hexdigest() != about["sha256"]:
+    if hashlib.sha256(content).hexdigest() != run["arrays_sha256"]:
         raise RecordError(f"{path} is not the file that its record names: get it again from the repository.")
-    return {t: load_tensors(content)[f"task-{t}"] / n * 100 for t, n in about["examples"].items()}
+    return load_tensors(content)
+
+
+def landscapes(run: Mapping[str, Any], folder: Path | None = None) -> dict[int, Tensor]:
+    """A record's accuracies in percent over the plane of embeddings, by task.
+
+    Raises:
+        RecordError: it has none, or see `arrays`.
+    """
+    if run["landscape"] is None:
+        raise RecordError(f"The record of {run['experiment']}, seed {run['seed']}, has no landscape.")
+    counts = arrays(run, folder)
+    return {t: counts[f"task-{t}"] / n * 100 for t, n in run["landscape"]["examples"].items()}
 
 
 def load(path: Path) -> Record:

@@ -25,6 +25,7 @@ from hnetlib.experiments.config import (
     Joint,
     Method,
     Optimization,
+    Pictures,
     Replay,
     ScenarioName,
     Statistics,
@@ -315,6 +316,18 @@ for name, config in (
     ("plateau", resnet32(RESNET_HNET, plateau=True)),
 ):
     EXPERIMENTS[f"cifar-resnet32-{name}"] = Experiment(f"cifar-resnet32-{name}", "Appendix C", config, 5)
+
+
+# Fig. A8: the ten digits of MNIST one by one. VAE: as in HNET+R on split MNIST [p]. GAN: [p] but for its embeddings,
+# for the generator's and the discriminator's layers, and for β [o].
+ONE_BY_ONE = Tasks("split", "mnist", 10, "CL3")
+VAE = Pictures("vae", S_R.encoder, S_R.decoder, S_VAE, S_R.generator_beta)
+GAN = Pictures("gan", (400, 400), (250, 350), Hypernet(24, 8, (25, 25), 75_000), 0.01, dropout=0.4)
+SLOW = Optimization(iterations=10_000, batch_size=128, learning_rate=1e-4)  # [p]; batch size [o]
+for method, optimization in ((VAE, SHORT), (GAN, SLOW)):
+    for name, beta in ((f"figA8-{method.kind}", method.beta), (f"figA8-{method.kind}-unprotected", 0.0)):
+        pictures = Config(ONE_BY_ONE, Target("mlp", (400, 400)), replace(method, beta=beta), optimization)
+        curve("figA8", name, pictures, seeds=1)
 
 
 def count(hypernet: Hypernet, num_weights: int, num_tasks: int) -> int:
