@@ -192,9 +192,12 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         sizes.chunk_dim,
         ACTIVATIONS[sizes.activation],
     )
-    return HyperNetLearner(
+    learner = HyperNetLearner(
         target, hnet.to(device), training, method.beta, method.lookahead, regularizer=regularizer(method)
     )
+    if config.landscape:
+        require_plane(learner)  # said now, and not after the training
+    return learner
 
 
 def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], OutputRegularizer]:
@@ -229,14 +232,9 @@ def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, 
 
 
 def surveyed(job: Job, points: int | None, learner: Learning, tasks: list[Task]) -> record.Landscape | None:
-    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record.
-
-    Raises:
-        SizeError: the task embeddings do not have two components.
-    """
+    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record."""
     if not points or not isinstance(learner, HyperNetLearner):
         return None
-    require_plane(learner)
     plane = grid(EXTENT, points).to(learner.hnet.last.weight)
     shown = dict.fromkeys([0, len(tasks) - 1])
     fewer = {t: replace(tasks[t], test=thinned(tasks[t].test, ASKED)) for t in shown}
