@@ -70,6 +70,13 @@ def test_a_landscape_goes_beside_its_record_and_comes_back(tmp_path) -> None:
     assert at.shape == (5, 2)
 
 
+def test_a_landscape_of_longer_embeddings_is_refused_before_the_training(tmp_path) -> None:
+    job = run.Job("s-cl1-hnet", 0, "quick", {**SHORT, "landscape": 5}, folder=tmp_path)
+    with pytest.raises(SizeError, match="task_dim=2"):
+        run.execute(job)
+    assert not list(tmp_path.rglob("*.*"))
+
+
 def test_a_landscape_that_is_not_the_records_is_refused(tmp_path) -> None:
     job = run.Job("fig4", 0, "quick", SHORT, folder=tmp_path)
     written = record.load(run.execute(job)).model_dump()

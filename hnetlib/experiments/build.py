@@ -32,6 +32,7 @@ from hnetlib.experiments.config import Config
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP, Mixed, ResNet, ZenkeNet, autoencoder, discriminator
+from hnetlib.plane import require_plane
 from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
 from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskClassifier, TaskInference
 from hnetlib.target import TargetNetwork
@@ -168,7 +169,7 @@ def generated(config: Config, method: settings.HNET, module: nn.Module, training
     """The module as a target network, and a new hypernetwork that makes it."""
     target = TargetNetwork(module)
     hnet = hypernetwork(method.hypernet, target).to(next(module.parameters()).device)
-    return HyperNetLearner(
+    learner = HyperNetLearner(
         target,
         hnet,
         training,
@@ -177,6 +178,9 @@ def generated(config: Config, method: settings.HNET, module: nn.Module, training
         regularizer=regularizer(method),
         store_buffers=config.target.statistics != "running",
     )
+    if config.landscape:
+        require_plane(learner)  # said now, and not after the training
+    return learner
 
 
 def hypernetwork(sizes: settings.Hypernet, target: TargetNetwork) -> HyperNetwork:

@@ -241,7 +241,7 @@ for beta in (0.0, 1e-4, 1e-3, 0.05, 0.5, 5.0):  # [o]
     curve("fig2-beta", f"fig2-beta-{beta:g}", toy(beta))
 
 # Fig. 4: the paper says "two-dimensional task embedding spaces" and no more: the rest as in Table 1 [o]. It does not
-# say the scenario either: CL1 [o], and CL2 for comparison.
+# say the scenario either: CL1 [o], and CL2 for comparison. The maps ask a part of the test images (`run.ASKED`) [o].
 PLANE = HNET(replace(S_HNET, task_dim=2))
 for scenario in ("CL1", "CL2"):
     name = "fig4" if scenario == "CL1" else "fig4-cl2"

@@ -19,7 +19,7 @@ from hnetlib.experiments.config import Config, Tier
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, products
 from hnetlib.metrics import accuracy, accuracy_among_all, learn_all, mean_squared_error
-from hnetlib.plane import grid, require_plane, right_answers
+from hnetlib.plane import grid, right_answers
 from hnetlib.replay import Gallery, TaskInference, accuracy_by_classifier
 from hnetlib.replay.gallery import recognized
 from hnetlib.tasks import Scenario, Task, thinned
@@ -136,14 +136,9 @@ def as_inferred(accuracies: list[float], found: list[float]) -> record.Inferred:
 
 
 def surveyed(job: Job, points: int | None, learner: Learning, tasks: list[Task]) -> dict[str, Any]:
-    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record.
-
-    Raises:
-        SizeError: the task embeddings do not have two components.
-    """
+    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record."""
     if not points or not isinstance(learner, HyperNetLearner):
         return {}
-    require_plane(learner)
     plane = grid(EXTENT, points).to(learner.hnet.last.weight)
     shown = dict.fromkeys([0, len(tasks) - 1])
     fewer = {t: replace(tasks[t], test=thinned(tasks[t].test, ASKED)) for t in shown}
