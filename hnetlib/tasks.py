@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -211,8 +211,14 @@ def channels_first(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "b
 
 def colours(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
     """The same, with ImageNet's mean subtracted from each colour and divided by its standard deviation."""
-    mean, std = (torch.tensor(values, device=x.device)[:, None, None] for values in (CHANNEL_MEAN, CHANNEL_STD))
+    mean, std = channel_statistics(x.device)
     return (channels_first(x) - mean) / std
+
+
+@cache
+def channel_statistics(device: torch.device) -> Float[Tensor, "2 3 1 1"]:
+    """Mean and standard deviation of each colour, sent to a device once: sending makes a GPU wait."""
+    return torch.tensor([CHANNEL_MEAN, CHANNEL_STD], device=device)[..., None, None]
 
 
 def crop_and_flip(x: UInt8[Tensor, "batch height width 3"], padding: int = 4) -> UInt8[Tensor, "batch height width 3"]:

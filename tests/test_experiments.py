@@ -1,17 +1,19 @@
 """Registry, configurations, runs, records and report: what is asked for by name, and what it leaves."""
 
 import json
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import TypeAdapter
 
+from hnetlib.checkpoint import Checkpoint
 from hnetlib.errors import ConfigError, RecordError, UnknownExperimentError
 from hnetlib.experiments import build as building
 from hnetlib.experiments import config, record, registry, run
 from hnetlib.experiments.report import measured, pending, report, status
+from hnetlib.metrics import learn_all
 from hnetlib.networks import Mixed
 from hnetlib.tasks import Scenario, Task
 
@@ -85,6 +87,36 @@ def test_so_have_those_for_cifar(name: str, target: int, hypernetwork: int) -> N
     assert isinstance(learner, run.HyperNetLearner)
     assert learner.target.num_weights == target
     assert learner.hnet.num_parameters(6) == hypernetwork
+
+
+@pytest.mark.parametrize("name", ["cifar-resnet32-hnet", "cifar-resnet32-from-scratch"])
+def test_checkpoints_at_the_papers_size_stay_below_16_mb(name: str, tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Weighed(Checkpoint):
+        def save(self) -> None:
+            super().save()
+            sizes.append(self.path.stat().st_size)
+
+    entry = config.with_values(registry.EXPERIMENTS[name].config, {"optimization.iterations": 2})
+    half = run.sequences.Split(torch.randint(256, (4, 32, 32, 3), dtype=torch.uint8), torch.arange(4))
+    tasks = [Task(str(t), half, half, slice(10 * t, 10 * t + 10), run.sequences.colours) for t in range(6)]
+    learn_all(building.build(entry, 0, tasks), tasks, checkpoint=Weighed(tmp_path / "c", "run", every=0.0))
+    assert len(sizes) == 18 and 5e6 < max(sizes) < 16e6
+
+
+def test_a_setting_that_comes_later_ends_no_run() -> None:
+    entry = registry.EXPERIMENTS["s-cl1-hnet"].config
+    later = make_dataclass("Optimization", [("extra", int, 3)], bases=(config.Optimization,), frozen=True)
+    known = run.fingerprint(entry, "cpu")
+    assert run.fingerprint(replace(entry, optimization=later(**vars(entry.optimization))), "cpu") == known
+    others = [
+        replace(entry, optimization=later(**vars(entry.optimization), extra=4)),
+        replace(entry, optimization=replace(entry.optimization, plateau=True)),
+        replace(entry, method=config.FineTuning()),
+        replace(entry, method=config.FromScratch()),
+    ]
+    assert len({known, run.fingerprint(entry, "cuda"), *(run.fingerprint(one, "cpu") for one in others)}) == 6
 
 
 def test_a_task_on_cifar_is_so_many_epochs_and_the_reduced_tier_has_20() -> None:

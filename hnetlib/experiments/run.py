@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +110,20 @@ def measure(config: Config) -> Callable[[Any, Task, int], float]:
 
 
 def fingerprint(config: Config, device: str) -> str:
-    """What must be equal for a checkpoint to be gone on from."""
-    content = json.dumps([settings.as_dict(config), device, torch.__version__], sort_keys=True)
+    """What must be equal for a checkpoint to be gone on from.
+
+    Settings at their defaults are left out. One that comes later, its default being what was done before, ends no run.
+    """
+    content = json.dumps([stated(config), device, torch.__version__], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def stated(value: Any) -> Any:
+    """Settings that are not at their defaults, as plain data, with the names of their classes."""
+    if not is_dataclass(value):
+        return value
+    pairs = ((setting, getattr(value, setting.name)) for setting in fields(value))
+    return {"": type(value).__name__} | {s.name: stated(v) for s, v in pairs if v != s.default}
 
 
 def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, record.Inferred]:
