@@ -74,7 +74,12 @@ def test_all_networks_say_what_each_says_alone(make: Callable[[int], nn.Module],
 
 def test_weights_are_generated_once(three: HyperNetLearner, monkeypatch: pytest.MonkeyPatch) -> None:
     calls, forward = [], three.hnet.forward
-    monkeypatch.setattr(three.hnet, "forward", lambda e: calls.append(1) or forward(e))
+
+    def counted(embedding: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return forward(embedding)
+
+    monkeypatch.setattr(three.hnet, "forward", counted)
     both = networks(three, 3)
     for _ in range(4):
         both(torch.rand(5, 64))
