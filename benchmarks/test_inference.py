@@ -56,7 +56,7 @@ def test_inference(benchmark: Any, cases: list[dict[str, Any]], quick: bool, siz
         ask()
         start = time.perf_counter()
         ask()
-        number = 1 if quick else 50 if time.perf_counter() - start < 0.2 else 5
+        number = 1 if quick else 25 if time.perf_counter() - start < 0.2 else 3
         benchmark.pedantic(ask, rounds=number)
     stats = benchmark.stats.stats
     times = {"median_ms": round(1000 * stats.median, 4), "min_ms": round(1000 * stats.min, 4)}

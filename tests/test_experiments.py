@@ -12,7 +12,7 @@ from hnetlib.checkpoint import Checkpoint
 from hnetlib.errors import ConfigError, RecordError, UnknownExperimentError
 from hnetlib.experiments import build as building
 from hnetlib.experiments import config, record, registry, run
-from hnetlib.experiments.report import measured, pending, report, status
+from hnetlib.experiments.report import measured, pending, report, status, value
 from hnetlib.metrics import learn_all
 from hnetlib.networks import Mixed
 from hnetlib.tasks import Scenario, Task
@@ -222,6 +222,32 @@ def test_a_run_leaves_a_whole_record_and_no_checkpoint(name: str, tmp_path: Path
     assert list(tmp_path.rglob("*.*")) == [job.path]
     again = record.load(run.execute(run.Job(name, 3, "quick", SHORT, folder=tmp_path / "again")))
     assert again.model_dump(exclude={"provenance"}) == result.model_dump(exclude={"provenance"})
+
+
+def test_in_cl3_a_single_network_answers_among_all_classes_and_a_row_takes_that_number(tmp_path: Path) -> None:
+    results = {}
+    for name in ("s-cl1-si", "s-cl3-si", "s-cl2-hnet-ent"):
+        path = run.execute(run.Job(name, 0, "quick", {"method.strength": 0.0} if "si" in name else {}, folder=tmp_path))
+        results[name] = record.load(path)
+    inferred = results["s-cl2-hnet-ent"]
+    given, among_all = (record.as_matrix(results[name].model_dump()) for name in ("s-cl1-si", "s-cl3-si"))
+    assert given[-1, 0] > 80 > 20 > among_all[-1, 0], "the newest digits take all answers"
+    assert among_all[-1, -1] > 80 and among_all[0, 0] > 80
+    for name, evaluation in (("s-cl3-si", "given"), ("p10-cl3-ewc", "given"), ("s-cl2-ewc", "given")):
+        assert registry.ROWS[name] == (name, evaluation)
+    assert registry.ROWS["s-cl2-hnet-ent"] == ("s-cl2-hnet-ent", "entropy")
+    assert value(inferred.model_dump(), "final", "entropy") == inferred.inferred["entropy"].final
+    assert inferred.inferred["entropy"].final < inferred.metrics["final"], "CL2 with the task inferred, not given"
+
+
+def test_the_search_of_strengths_shares_the_rows_own_runs() -> None:
+    for row in ("s-cl1-ewc", "s-cl2-ewc", "s-cl3-ewc", "s-cl1-si", "s-cl2-si", "s-cl3-si"):
+        names = registry.FIGURES[f"strengths-{row}"]
+        assert row in names and len(names) >= 2
+        methods = [registry.EXPERIMENTS[name].config.method for name in names]
+        found = [method.strength for method in methods if isinstance(method, (config.EWC, config.SI))]
+        assert len(found) == len(names) and found == sorted(set(found))
+        assert {registry.EXPERIMENTS[name].config.tasks for name in names} == {registry.EXPERIMENTS[row].config.tasks}
 
 
 def test_soft_targets_are_those_of_appendix_d() -> None:
