@@ -217,7 +217,8 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.Replay() as replay:
             scenario = Scenario[config.tasks.scenario]
             remembered = memory(replay, training, tasks, device)
-            return Rehearsal(module, training, memory=remembered, scenario=scenario, num_tasks=len(tasks))
+            many = len(tasks)
+            return Rehearsal(module, training, memory=remembered, scenario=scenario, num_tasks=many, even=replay.even)
         case settings.Pictures() as pictures:
             FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs, device), module)
@@ -246,7 +247,7 @@ def task_inference(method: settings.Replay, module: MLP, training: Training, tas
     sizes = [layers[0].in_features, *(layer.out_features for layer in layers[:-1]), len(tasks)]
     device = layers[0].weight.device
     remembered = memory(method, training, tasks, device)
-    asked = TaskClassifier(MLP(sizes).to(device), training, memory=remembered, num_tasks=len(tasks))
+    asked = TaskClassifier(MLP(sizes).to(device), training, memory=remembered, num_tasks=len(tasks), even=method.even)
     return TaskInference(learner, asked)
 
 
@@ -258,7 +259,7 @@ def memory(method: settings.Replay, training: Training, tasks: list[Task], devic
     if method.generator:
         return protected(method, training, inputs, device)
     networks = Autoencoder(*autoencoder(inputs, method.encoder, method.decoder, method.latent))
-    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training))
+    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training), even=method.even)
 
 
 def latent(method: settings.Replay | settings.Pictures, training: Training) -> Latent:
