@@ -207,6 +207,31 @@ def test_the_past_is_distilled_in_the_heads_of_the_scenario(scenario: Scenario) 
     torch.testing.assert_close(found, torch.as_tensor(wanted))
 
 
+@pytest.mark.parametrize("make", [lambda even: rehearsal(plain_vae()), lambda even: plain_vae()])
+def test_the_new_task_weighs_one_half_or_as_much_as_any_other(make: Callable[[bool], Any], tasks: list[Task]) -> None:
+    stream = one_softmax(tasks)
+    torch.manual_seed(0)
+    learner = make(True)
+    learner.learn(stream[0])
+    learner.learn(stream[1])
+    x, y = stream[2].transform(stream[2].train.x[:20]), stream[2].train.y[:20]
+
+    def loss(**changes: Any) -> Tensor:
+        for name, value in changes.items():
+            setattr(learner, name, value)
+        torch.manual_seed(1)
+        return learner.loss(stream[2], x, y)
+
+    vae = isinstance(learner, ReplayedVAE)
+    if vae:
+        *learner.old, learner.constant = LATENT.of_tasks(range(3), x)
+    alone = loss(past=None)
+    half = loss(past=learner.recall() if vae else learner.replay(stream[2]), even=False)
+    third = loss(even=True)
+    past = 2 * half - alone
+    torch.testing.assert_close(third, alone / 3 + past * 2 / 3)
+
+
 def test_closed_outputs_have_no_probability_and_heads_are_asked_for() -> None:
     shut = closed(torch.zeros(2, 3, 6), opened([slice(0, 2), slice(2, 4)]))
     assert shut.shape == (2, 3, 4) and (shut[0, :, 2:] == CLOSED).all() and (shut[1, :, :2] == CLOSED).all()

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hnetlib.baselines.finetuning import FineTuning
+from hnetlib.baselines.rehearsal import mixed
 from hnetlib.tasks import Task
 from hnetlib.vae import Draw, Latent, join, vae_loss
 
@@ -29,11 +30,13 @@ class ReplayedVAE(FineTuning):
     Args:
         inputs: what the decoder starts from.
         replay: whether to replay at all; without, the VAE forgets.
+        even: give the T-th task the weight 1/T instead of one half.
     """
 
     module: Autoencoder
     inputs: Latent = field(default_factory=Latent, kw_only=True)
     replay: bool = field(default=True, kw_only=True)
+    even: bool = field(default=False, kw_only=True)
 
     def fit(self, task: Task) -> None:
         """Train encoder and decoder; the samples of the past are those of the decoder before the task."""
@@ -53,7 +56,8 @@ class ReplayedVAE(FineTuning):
             return present
         replayed = self.past(ceil(self.training.batch_size / len(self.heads)))
         constants = torch.stack(self.old).expand(*replayed.shape[:2], -1).flatten(0, 1)
-        return (present + self.of(replayed.flatten(0, 1), constants)) / 2
+        past = self.of(replayed.flatten(0, 1), constants)
+        return mixed(present, past, len(self.heads), self.even)
 
     def of(self, x: Tensor, constant: Tensor) -> Tensor:
         """Eq. 3 for a batch, with the constant input of its task, or of each sample."""

@@ -34,12 +34,14 @@ class Rehearsal(FineTuning):
         scenario: what is known at test time.
         num_tasks: how many tasks there will be; None: not known, so the memory learns each of them.
         temperature: of the soft targets.
+        even: give the T-th task the weight 1/T instead of one half, as the code of [vandeven2018] does.
     """
 
     memory: Memory = field(kw_only=True)
     scenario: Scenario = Scenario.CL1
     num_tasks: int | None = None
     temperature: float = 2.0
+    even: bool = False
 
     def fit(self, task: Task) -> None:
         """Train the classifier, with the past if there is one."""
@@ -53,9 +55,9 @@ class Rehearsal(FineTuning):
             self.memory.learn(task)
 
     def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
-        """Half of it the task's own, half that of the past."""
+        """Half of it the task's own, half that of the past; or by the number of tasks."""
         present = super().loss(task, x, y)
-        return (present + self.past()) / 2 if self.past else present
+        return mixed(present, self.past(), len(self.heads), self.even) if self.past else present
 
     def replay(self, task: Task) -> Callable[[], Tensor]:
         """The loss of a new batch of the past, spread evenly over earlier tasks, at every call."""
@@ -90,6 +92,11 @@ class Rehearsal(FineTuning):
         """Take the place of the learner that gave this state."""
         super().load_state_dict(state_dict)
         self.memory.load_state_dict(state_dict["memory"])
+
+
+def mixed(present: Tensor, past: Tensor, earlier: int, even: bool) -> Tensor:
+    """Half and half; or every task alike, the new one and so many earlier ones."""
+    return torch.lerp(past, present, 1 / (earlier + 1) if even else 1 / 2)
 
 
 def first_parameter(module: nn.Module) -> Tensor:

@@ -158,7 +158,7 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             return TaskInference(answers, task_classifier(config, replay, training, tasks, device))
         case settings.Replay() as replay:
             scenario, past = Scenario[config.tasks.scenario], memory(replay, training, tasks, device)
-            return Rehearsal(module, training, memory=past, scenario=scenario, num_tasks=len(tasks))
+            return Rehearsal(module, training, memory=past, scenario=scenario, num_tasks=len(tasks), even=replay.even)
         case settings.Pictures() as pictures:
             FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
@@ -195,7 +195,7 @@ def task_classifier(
     """α of Eq. 6: the layers of the classifier, but an output for each task."""
     module = MLP([inputs_of(tasks), *config.target.hidden, len(tasks)], ACTIVATIONS[config.target.activation])
     past = memory(method, training, tasks, device)
-    return TaskClassifier(module.to(device), training, memory=past, num_tasks=len(tasks))
+    return TaskClassifier(module.to(device), training, memory=past, num_tasks=len(tasks), even=method.even)
 
 
 def memory(method: settings.Replay, training: Training, tasks: list[Task], device: torch.device | str) -> Memory:
@@ -206,7 +206,7 @@ def memory(method: settings.Replay, training: Training, tasks: list[Task], devic
     if method.generator:
         return protected(method, training, inputs, device)
     networks = Autoencoder(*autoencoder(inputs, method.encoder, method.decoder, method.latent))
-    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training))
+    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training), even=method.even)
 
 
 def latent(method: settings.Replay | settings.Pictures, training: Training) -> Latent:

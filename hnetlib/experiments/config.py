@@ -131,6 +131,7 @@ class Replay:
     generator: Hypernet | None = None  # makes the decoder
     generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
+    even: bool = False  # the T-th task weighs 1/T, not one half; in HNET+TIR, for the task classifier
     sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
     sampled_chunks: Count | None = None
 

@@ -152,6 +152,11 @@ for key, sequence, vae, with_r, with_tir in (
     cl2 = f"{key}-cl2-hnet-tir"
     add(cl2, "Table 1", sequence(with_tir, "CL2"), rows={cl2: "inferred"})
 
+# The implementation of van de Ven & Tolias gives the T-th task the weight 1/T, the released code one half. Here both.
+for name, replay in (("hnet-r", S_R), ("dgr", Replay("dgr", (400, 400), (400, 400)))):
+    entry = f"s-cl3-{name}-even"
+    EXPERIMENTS[entry] = Experiment(entry, "not in the paper", split(replace(replay, even=True), "CL3"), 5)
+
 # -- long sequences: PermutedMNIST-100 and -250 ---------------------------------------------------------------------
 
 P100 = permuted(HNET(P100_HNET), num_tasks=100)  # β 0.01 [p]
