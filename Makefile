@@ -105,7 +105,8 @@ endef
 book: setup vendor  ## execute every chapter and build the site into _build/html
 	$(call afresh,run,$(RUN_KEY),_build/.jupyter_cache _build/.doctrees)
 	$(call afresh,site,$(SITE_KEY),$(SITE) _build/.doctrees)
-	$(call timed,execute the chapters and build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
+	$(call timed,execute the chapters,python book/_ext/execute.py _build/.jupyter_cache $(CELL_TIMEOUT) book/*.ipynb)
+	$(call timed,build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
 	@echo "The book is at $(SITE)/index.html; 'make serve' shows it at http://127.0.0.1:$(PORT)/"
 
 serve:  ## serve the built site on this machine (PORT=8000)

@@ -17,9 +17,9 @@ from hypnettorch.utils.optim_step import calc_delta_theta
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from hnetlib.experiments.build import ACTIVATIONS
 from hnetlib.experiments.config import HNET
 from hnetlib.experiments.registry import EXPERIMENTS
-from hnetlib.experiments.run import ACTIVATIONS
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP

@@ -59,7 +59,6 @@ def list_(as_json: AsJson = False, folder: Folder = record.RESULTS) -> None:
             "figures": [figure for figure, names in registry.FIGURES.items() if name in names],
             "seeds": entry.seeds,
             "records": len(record.read(name, folder=folder)),
-            "built": built(name),
             "config": as_dict(entry.config),
         }
         for name, entry in registry.EXPERIMENTS.items()
@@ -72,18 +71,8 @@ def list_(as_json: AsJson = False, folder: Folder = record.RESULTS) -> None:
         table.add_column(column, no_wrap=column == "id", overflow="fold")
     for e in entries:
         others = [row for row in e["rows"] if row != e["id"]]
-        count = f"{e['records']} of {e['seeds']}" if e["built"] else "not built yet"
-        table.add_row(e["id"], e["where"], ", ".join(others), count)
+        table.add_row(e["id"], e["where"], ", ".join(others), f"{e['records']} of {e['seeds']}")
     out.print(table)
-
-
-def built(name: str) -> bool:
-    """Whether the package has the method yet."""
-    try:
-        run.refuse_unbuilt(registry.EXPERIMENTS[name].config)
-    except HnetError:
-        return False
-    return True
 
 
 @app.command("run")
@@ -104,7 +93,7 @@ def run_(
         raise typer.BadParameter("Name experiments, or give --pending; `hnet list` shows what there is.")
     changed, where = settings(set_ or []), choose(device)
     if pending_:
-        asked = [(name, seed) for name, seed in pending(folder) if built(name)]
+        asked = pending(folder)
     else:
         names = [entry.id for pattern in ids or [] for entry in found(pattern)]
         asked = [(name, seed) for seed in numbers(seeds) for name in dict.fromkeys(names)]

@@ -1,4 +1,4 @@
-"""Image sets in memory: real digits that need no download; MNIST and CIFAR from a cache that fills itself.
+"""Image sets in memory: digits and shapes that need no download; MNIST and CIFAR from a cache that fills itself.
 
 The cache is one NAME.safetensors per data set: four tensors and a SHA-256 over their bytes. That format
 cannot carry code. The official CIFAR files are Python pickles, which can: torchvision opens them only once
@@ -24,6 +24,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hnetlib.errors import DataError, UnknownDatasetError
+from hnetlib.shapes import paint
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")  # in the order of the hash
 SILENCE = 30.0  # seconds without a byte before a download counts as failed
@@ -56,7 +57,7 @@ def data_dir() -> Path:
 
 
 def load_images(name: str, device: torch.device | str = "cpu") -> Images:
-    """An image set by its name: "digits" (no download), "mnist", "cifar10" or "cifar100" (fine labels).
+    """An image set by its name: "digits", "shapes" (no download), "mnist", "cifar10" or "cifar100" (fine labels).
 
     Raises:
         UnknownDatasetError: there is no such name.
@@ -92,6 +93,12 @@ def digits() -> Images:
     test[order[labels[order].argsort(stable=True)][::5]] = True
     tensors = dict(zip(KEYS, (images[~test], labels[~test], images[test], labels[test]), strict=True))
     return Images(name="digits", sha256=digest(tensors), **tensors)
+
+
+def shapes() -> Images:
+    """20 classes of painted pictures, 32 x 32 in colour (`hnetlib.shapes`): 150 of each to train on, 50 to test."""
+    tensors = dict(zip(KEYS, paint(150, seed=0) + paint(50, seed=1), strict=True))
+    return Images(name="shapes", sha256=digest(tensors), **tensors)
 
 
 def cached(name: str, official: str) -> Images:
@@ -191,6 +198,7 @@ def patience(seconds: float) -> Iterator[None]:
 
 BUILDERS: dict[str, Callable[[], Images]] = {
     "digits": digits,
+    "shapes": shapes,
     "mnist": partial(cached, "mnist", "MNIST"),
     "cifar10": partial(cached, "cifar10", "CIFAR10"),
     "cifar100": partial(cached, "cifar100", "CIFAR100"),

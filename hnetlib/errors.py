@@ -41,10 +41,6 @@ class UnknownExperimentError(HnetError, LookupError):
     """No experiment has this name."""
 
 
-class NotBuiltError(HnetError, NotImplementedError):
-    """The experiment is planned, but its method is not in the package yet."""
-
-
 class RecordError(HnetError, ValueError):
     """A record is damaged, or not a record."""
 

@@ -2,24 +2,27 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, optim
+from jaxtyping import Float
+from torch import Tensor, nn, optim
 from tqdm import tqdm
 
 from hnetlib.checkpoint import CURRENT, Stateful
 from hnetlib.errors import DivergedError, SizeError, learned
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import Lookahead, OutputRegularizer, exact_regularizer
+from hnetlib.schedule import Rate
 from hnetlib.target import Buffers, TargetNetwork
 from hnetlib.tasks import Task
 
 CHECK_EVERY = 100  # steps between looks at the loss: a look makes a GPU wait
+EVALUATION_BATCH = 2000  # test samples at a time
 
 
 @runtime_checkable
@@ -42,6 +45,19 @@ class Training:
     batch_size: int = 128  # samples a step
     learning_rate: float = 1e-4  # of every optimizer: those of Θ_h and of the embedding alike
     seed: int = 0  # of the order of the minibatches
+    epochs: int | None = None  # but no more than so many passes over the task's data
+    beta1: float = 0.9  # of Adam
+    decay: tuple[tuple[float, float], ...] = ()  # of the learning rate, see `hnetlib.schedule.Rate`
+    plateau: bool = False  # let it fall where TEST accuracy no longer rises, too
+
+    def steps(self, task: Task) -> tuple[int, int]:
+        """Optimizer steps for a task, and steps of one pass over its data."""
+        epoch = max(1, len(task.train) // self.batch_size)
+        return min(self.iterations, (self.epochs or self.iterations) * epoch), epoch
+
+    def adam(self, parameters: Iterable[Tensor]) -> optim.Adam:
+        """A fresh optimizer."""
+        return optim.Adam(parameters, self.learning_rate, betas=(self.beta1, 0.999), fused=True)
 
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -83,7 +99,7 @@ def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tupl
 
     The first `start` minibatches are left out.
     """
-    x, y = task.train.x, task.train.y
+    y = task.train.y
     size = min(training.batch_size, len(y))
     generator = torch.Generator(y.device).manual_seed(training.seed)
 
@@ -93,7 +109,7 @@ def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tupl
             yield from order.split(size)[: len(y) // size]
 
     for index in itertools.islice(indices(), start, None):
-        yield task.transform(x[index]), y[index]
+        yield task.batch(index)
 
 
 def train(
@@ -102,6 +118,7 @@ def train(
     step: Step,
     trained: Mapping[str, Stateful],
     finished: Callable[[], bool] = lambda: False,
+    outputs: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
     """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
 
@@ -109,19 +126,28 @@ def train(
         trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
             saved from time to time. Where this function raises (Ctrl-C, too), all of it is put back as it was.
         finished: whether to stop early.
+        outputs: what the network says now, at test time; only `training.plateau` asks for it.
 
     Raises:
         DivergedError: the loss is no longer finite (looked at every 100 steps and at the end).
     """
+    last, epoch = training.steps(task)
+    optimizers = [thing for thing in trained.values() if isinstance(thing, optim.Optimizer)]
+    rate = Rate(optimizers, training.learning_rate, training.decay, training.plateau)
+    if training.plateau:
+        trained = {**trained, "rate": rate}
     before = copy.deepcopy({name: thing.state_dict() for name, thing in trained.items()})
     try:
-        checkpoint, last = CURRENT.get(), training.iterations
+        checkpoint = CURRENT.get()
         start = checkpoint.enter(trained) if checkpoint else 0
         steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
         for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
             if finished():  # so already when the run went on from a checkpoint
                 break
+            rate.begin((i - 1) // epoch, last / epoch)
             loss = step(x, y)
+            if outputs and training.plateau and i % epoch == 0:
+                rate.measured(test_accuracy(outputs, task))
             ends = i == last or finished()
             if (i % CHECK_EVERY == 0 or ends) and not torch.isfinite(loss):
                 raise DivergedError(
@@ -136,9 +162,19 @@ def train(
         raise
 
 
+@torch.no_grad()
+def test_accuracy(outputs: Callable[[Tensor], Tensor], task: Task) -> float:
+    """Percent of the task's test half that is answered right."""
+    parts = zip(task.test.x.split(EVALUATION_BATCH), task.test.y.split(EVALUATION_BATCH), strict=True)
+    right = sum((outputs(task.transform(x)).argmax(dim=1) == y).sum() for x, y in parts)
+    return 100 * int(right) / len(task.test)
+
+
 @dataclass
 class HyperNetLearner:
     """A target network generated by a hypernetwork that the output regularizer protects (HNET).
+
+    What else can be generated and protected so, a decoder for one, fills in `loss` and `companions`.
 
     Raises:
         SizeError: the hypernetwork does not generate as many weights as the target network has.
@@ -151,6 +187,7 @@ class HyperNetLearner:
     lookahead: bool = True  # evaluate the penalty at Θ_h + ΔΘ_h (Eq. 2), or at Θ_h
     move_embeddings: bool = False  # Appendix C: earlier embeddings may move, their targets stay
     regularizer: Callable[[HyperNetwork, float], OutputRegularizer] = exact_regularizer
+    store_buffers: bool = True  # predict with the buffers that the task left, or for every task with the last ones
 
     def __post_init__(self) -> None:
         if self.hnet.num_weights != self.target.num_weights:
@@ -170,7 +207,7 @@ class HyperNetLearner:
         known = self.hnet.num_tasks
         try:
             step, trained = self.begin(task)
-            train(task, self.training, step, trained)
+            train(task, self.training, step, trained, outputs=partial(self.now, head=task.head))
         except BaseException:
             self.hnet.task_embeddings = self.hnet.task_embeddings[:known]
             raise
@@ -185,15 +222,17 @@ class HyperNetLearner:
         embedding = hnet.embedding(hnet.add_task())
         theta = hnet.theta()
         embeddings = list(hnet.task_embeddings) if self.move_embeddings else [embedding]
-        rate = self.training.learning_rate
-        optimizers = optim.Adam(theta.values(), rate, fused=True), optim.Adam(embeddings, rate, fused=True)
+        others = self.companions()
+        groups = theta.values(), embeddings, *(module.parameters() for module in others.values())
+        optimizers = [self.training.adam(parameters) for parameters in groups]
         lookahead = Lookahead(theta, optimizers[0])
-        self.target.module.train()
+        for module in (self.target.module, *others.values()):
+            module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
             for optimizer in optimizers:
                 optimizer.zero_grad()
-            loss = task.loss(self.target(hnet(embedding), x, task.head), y)
+            loss = self.loss(task, hnet(embedding), x, y)
             loss.backward()  # the task's part of the gradient, at Θ_h
             if protect:
                 with products("float32"):  # small differences of large numbers: rounding would drown them
@@ -202,7 +241,23 @@ class HyperNetLearner:
                 optimizer.step()
             return loss.detach()
 
-        return step, {"hnet": hnet, "target": self.target, "theta": optimizers[0], "e": optimizers[1]}
+        names = ("theta", "e", *(f"optimizer of the {name}" for name in others))
+        return step, {"hnet": hnet, "target": self.target, **others, **dict(zip(names, optimizers, strict=True))}
+
+    def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
+        """What a minibatch of the task asks to be small, given the generated weights: L_task of Eq. 2."""
+        return task.loss(self.target(weights, x, task.head), y)
+
+    def companions(self) -> dict[str, nn.Module]:
+        """Networks that are trained along with the hypernetwork, each by an Adam of its own, and not protected."""
+        return {}
+
+    def now(self, x: Tensor, head: slice | None) -> Tensor:
+        """Outputs for the task that is being learned, in the middle of it."""
+        self.target.module.eval()
+        outputs = self.target(self.hnet(self.hnet.embedding(self.hnet.num_tasks - 1)), x, head)
+        self.target.module.train()
+        return outputs
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
@@ -214,12 +269,13 @@ class HyperNetLearner:
         task = learned(task, self.hnet.num_tasks, "hypernetwork")
         self.target.module.eval()
         weights = self.hnet(self.hnet.embedding(task))
-        return self.target(weights, x, self.heads[task], self.buffers[task])
+        return self.target(weights, x, self.heads[task], self.buffers[task if self.store_buffers else -1])
 
     def state_dict(self) -> dict[str, Any]:
-        """The hypernetwork, and each task's head and buffers."""
+        """The hypernetwork, each task's head and buffers, and the companions."""
         heads = [head and (head.start, head.stop) for head in self.heads]
-        return {"hnet": self.hnet.state_dict(), "heads": heads, "buffers": self.buffers}
+        others = {name: module.state_dict() for name, module in self.companions().items()}
+        return {"hnet": self.hnet.state_dict(), "heads": heads, "buffers": self.buffers, **others}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
@@ -229,5 +285,7 @@ class HyperNetLearner:
         self.hnet.load_state_dict(state_dict["hnet"])
         self.heads = [head and slice(*head) for head in state_dict["heads"]]
         self.buffers = state_dict["buffers"]
+        for name, module in self.companions().items():
+            module.load_state_dict(state_dict[name])
         if self.buffers:  # the next task goes on from what the last one left in the module itself
             self.target.load_state_dict(self.buffers[-1])

@@ -1,7 +1,10 @@
 """The T x T accuracy matrix and what follows from it; tasks count from 0."""
 
+import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -10,11 +13,10 @@ from torch.nn import functional as F
 
 from hnetlib.checkpoint import Checkpoint, Stateful
 from hnetlib.errors import CheckpointError, SizeError
-from hnetlib.learner import Learner
+from hnetlib.learner import EVALUATION_BATCH, Learner, Training
 from hnetlib.tasks import Task
 
 Matrix = Float[Tensor, "tasks tasks"]
-EVALUATION_BATCH = 2000  # test samples at a time
 
 
 @torch.no_grad()
@@ -81,6 +83,32 @@ def learn_all(
                 checkpoint.task_done(learner, done=i + 1, rows=matrix[: i + 1])  # type: ignore[arg-type]
             progress(i + 1, matrix)
     return matrix
+
+
+class Trainable(Learner, Protocol):
+    """A learner that says how it is trained."""
+
+    training: Training
+
+
+def watched(learner: Trainable, tasks: Sequence[Task], moments: Sequence[int]) -> Float[Tensor, "tasks moments tasks"]:
+    """Learn the tasks in order and measure on the way: after so many steps of each task, on every task so far.
+
+    Entry [i, m, j] is the accuracy on task j after `moments[m]` steps on task i, in percent; NaN for j > i. The last
+    moment is the whole training. A method does not know that it is watched: up to each moment it learns from where
+    the last task ended, with the same random numbers. The learner itself is left as it was.
+    """
+    history = torch.full((len(tasks), len(moments), len(tasks)), torch.nan, dtype=torch.float64)
+    for i, task in enumerate(tasks):
+        before, state = learner, torch.get_rng_state()
+        for m, steps in enumerate(moments):
+            torch.set_rng_state(state)
+            learner = copy.deepcopy(before)
+            learner.training = replace(before.training, iterations=steps)
+            learner.learn(task)
+            for j in range(i + 1):
+                history[i, m, j] = accuracy(learner, tasks[j], j)
+    return history
 
 
 def during(matrix: Matrix) -> float:

@@ -132,3 +132,27 @@ def during_and_final(ax: Axes, x: Sequence[Any], runs: Sequence[Sequence[Tensor]
         } | style
         ax.errorbar(x, [v.mean().item() for v in found], sem, **options)
     ax.set(ylabel="accuracy, mean over tasks (%)")
+
+
+def landscape(
+    ax: Axes,
+    accuracies: Float[Tensor, "points points"] | None,
+    extent: float,
+    embeddings: Float[Tensor, "tasks 2"],
+    title: str,
+    low: float = 50,
+) -> None:
+    """Fig. 4: accuracy in percent over the plane of embeddings, and where the learned ones lie; tasks from 1.
+
+    Rows of `accuracies` go up in e_2, columns to the right in e_1. All that is at most `low` has the palest colour.
+    None draws the plane alone.
+    """
+    if accuracies is not None:
+        box = (-extent, extent, -extent, extent)
+        image = ax.imshow(accuracies, vmin=low, vmax=100, extent=box, origin="lower", interpolation="nearest")
+        ax.figure.colorbar(image, ax=ax, shrink=0.8, label="%").outline.set_visible(False)
+    for t, (first, second) in enumerate(embeddings.tolist(), start=1):
+        ax.plot(first, second, "o", color="white", markeredgecolor="#1F2937", markersize=12)
+        ax.text(first, second, str(t), ha="center", va="center_baseline", fontsize=8, fontweight="bold")
+    ax.set(title=title, xlabel="$e_1$", ylabel="$e_2$", xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
+    ax.grid(accuracies is None)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -44,6 +44,12 @@ class Split:
         return len(self.y)
 
 
+def thinned(half: Split, samples: int) -> Split:
+    """Every so many-th sample, at most `samples` in all."""
+    step = -(-len(half) // samples)
+    return Split(half.x[::step], half.y[::step])
+
+
 def identity(x: Tensor) -> Tensor:
     """The transform of data that are inputs already."""
     return x
@@ -59,6 +65,11 @@ class Task:
     head: slice | None = None  # outputs of the target network that belong to this task; None: all
     transform: Callable[[Tensor], Tensor] = identity  # stored x of a batch -> network input
     loss: Loss = F.cross_entropy
+    augment: Callable[[Tensor], Tensor] = identity  # changes a batch for training by chance, stored x -> the same
+
+    def batch(self, index: Int64[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
+        """Network inputs and answers of some training examples, augmented."""
+        return self.transform(self.augment(self.train.x[index])), self.train.y[index]
 
 
 def standardized(task: Task) -> Task:
@@ -84,6 +95,17 @@ def one_softmax(tasks: Sequence[Task]) -> list[Task]:
         train, test = (Split(half.x, half.y + first) for half in (task.train, task.test))
         grown.append(replace(task, train=train, test=test, head=slice(0, task.head.stop)))
     return grown
+
+
+def merged(tasks: Sequence[Task]) -> Task:
+    """All classes of all tasks at once, labels counted through; inputs are made as in the first task."""
+
+    def joined(halves: Sequence[Split]) -> Split:
+        return Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
+
+    parts = one_softmax(tasks)
+    halves = joined([part.train for part in parts]), joined([part.test for part in parts])
+    return Task("all classes", *halves, transform=tasks[0].transform)
 
 
 # -- polynomials (Appendix C, Eqs. 7-9) ---------------------------------------------------------------------------
@@ -174,3 +196,69 @@ def split(images: Images, classes: int = 2, scenario: Scenario = Scenario.CL1) -
         name = f"classes {first} to {first + classes - 1}"
         tasks.append(Task(name, train, test, scenario.head(t, classes), scale_pixels))
     return tasks
+
+
+# -- pictures in colour -------------------------------------------------------------------------------------------
+
+CHANNEL_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green and blue; what the paper's code takes for CIFAR
+CHANNEL_STD = (0.229, 0.224, 0.225)
+
+
+def channels_first(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """Bytes to [0, 1]; colours become the second index, but still lie together in memory, as convolutions like it."""
+    return scale_pixels(x).permute(0, 3, 1, 2)
+
+
+def colours(x: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """The same, with ImageNet's mean subtracted from each colour and divided by its standard deviation."""
+    mean, std = channel_statistics(x.device)
+    return (channels_first(x) - mean) / std
+
+
+@cache
+def channel_statistics(device: torch.device) -> Float[Tensor, "2 3 1 1"]:
+    """Mean and standard deviation of each colour, sent to a device once: sending makes a GPU wait."""
+    return torch.tensor([CHANNEL_MEAN, CHANNEL_STD], device=device)[..., None, None]
+
+
+def crop_and_flip(x: UInt8[Tensor, "batch height width 3"], padding: int = 4) -> UInt8[Tensor, "batch height width 3"]:
+    """Each picture moved by at most `padding` pixels each way, black coming in; half of them mirrored.
+
+    PyTorch's random numbers of the pictures' device decide. A checkpoint keeps their state.
+    """
+    n, height, width, _ = x.shape
+    padded = F.pad(x, (0, 0, *(padding,) * 4))
+    top, left = torch.randint(2 * padding + 1, (2, n, 1), device=x.device)
+    rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
+    mirrored = torch.rand(n, 1, device=x.device) < 0.5
+    columns = torch.where(mirrored, width - 1 - columns, columns)
+    which = torch.arange(n, device=x.device)[:, None, None]
+    return padded[which, (rows + top)[:, :, None], (columns + left)[:, None, :]]
+
+
+def split_colours(
+    sets: Sequence[Images], num_tasks: int = 6, classes: int = 10, augment: bool = True, normalize: bool = True
+) -> list[Task]:
+    """Split CIFAR-10/100: all of CIFAR-10, then CIFAR-100, `classes` at a time (Sect. 3); CL1, a head for each task.
+
+    Args:
+        sets: data sets in colour, in this order.
+        augment: whether training moves and mirrors pictures.
+        normalize: whether `colours` makes the inputs, or `channels_first` alone.
+
+    Raises:
+        SizeError: the data sets do not have so many tasks, or cannot be dealt out evenly.
+    """
+    pieces = [(images.name, task) for images in sets for task in split(images, classes)]
+    if num_tasks > len(pieces):
+        raise SizeError(f"{' and '.join(images.name for images in sets)} make {len(pieces)} tasks, not {num_tasks}.")
+    return [
+        replace(
+            task,
+            name=f"{name}, {task.name}",
+            head=Scenario.CL1.head(t, classes),
+            transform=colours if normalize else channels_first,
+            augment=crop_and_flip if augment else identity,
+        )
+        for t, (name, task) in enumerate(pieces[:num_tasks])
+    ]

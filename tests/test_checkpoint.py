@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
+from hnetlib.baselines import EWC, HAT, SI, Anew, FineTuning, FromScratch, Joint
 from hnetlib.checkpoint import CURRENT, MAGIC, Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import CheckpointError, OutOfTime
@@ -22,10 +22,10 @@ from hnetlib.experiments.run import Job, execute
 from hnetlib.experiments.sweep import one_by_one
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches, train
-from hnetlib.metrics import learn_all
-from hnetlib.networks import MLP
+from hnetlib.metrics import accuracy, learn_all
+from hnetlib.networks import MLP, ResNet, ZenkeNet
 from hnetlib.target import TargetNetwork
-from hnetlib.tasks import Task, permuted
+from hnetlib.tasks import Task, permuted, split_colours
 
 
 def learner() -> HyperNetLearner:
@@ -50,9 +50,11 @@ def test_killed_at_twenty_random_moments_the_record_is_the_same(tmp_path: Path) 
     assert int(found[2]) >= 5, "kills must hit runs that have a checkpoint"
 
 
-def same_bits_after(after: int, make: Callable[[], Any], place: Path, tasks: list[Task]) -> None:
+def same_bits_after(
+    after: int, make: Callable[[], Any], place: Path, tasks: list[Task], measure: Callable[..., float] = accuracy
+) -> None:
     """Break off after some steps, go on with a new learner, and compare with one that was left alone."""
-    alone = learn_all(make(), tasks)
+    alone = learn_all(make(), tasks, measure)
     steps = 0
 
     class Interrupted(Checkpoint):
@@ -64,11 +66,11 @@ def same_bits_after(after: int, make: Callable[[], Any], place: Path, tasks: lis
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn_all(make(), tasks, checkpoint=Interrupted(place, "run", every=0.0))
+        learn_all(make(), tasks, measure, checkpoint=Interrupted(place, "run", every=0.0))
     assert CURRENT.get() is None
     second = make()
     torch.manual_seed(99)  # another process would have other random numbers
-    resumed = learn_all(second, tasks, checkpoint=Checkpoint(place, "run"))
+    resumed = learn_all(second, tasks, measure, checkpoint=Checkpoint(place, "run"))
     assert torch.equal(resumed.nan_to_num(), alone.nan_to_num())
 
 
@@ -158,6 +160,38 @@ def test_statistics_of_batch_norm_go_on_too(tmp_path: Path, tasks: list[Task]) -
     for mine, wanted in zip(resumed.buffers, alone.buffers, strict=True):
         for name, buffer in wanted.items():
             assert torch.equal(mine[name], buffer), name
+
+
+COLOURS = split_colours([load_images("shapes")], 3, 4)
+
+
+def resnet_learner(plateau: bool = False) -> HyperNetLearner:
+    target = TargetNetwork(ResNet(12, blocks=1, width=2))
+    training = Training(8, 150, 0.01, decay=((0.4, 0.1),), plateau=plateau)
+    return HyperNetLearner(target, HyperNetwork(target.num_weights, 4, (), 100, 4), training)
+
+
+@pytest.mark.parametrize("after", [3, 8, 13])
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(resnet_learner, plateau=True),
+        lambda: Anew(resnet_learner),
+        lambda: FineTuning(ResNet(12, blocks=1, width=2), Training(8, 50, 0.01)),
+        lambda: FromScratch(ResNet(12, blocks=1, width=2), Training(8, 50, 0.01)),
+        lambda: Joint(ResNet(12, blocks=1, width=2), Training(8, 50, 0.01), tasks=COLOURS),
+        lambda: SI(ZenkeNet(12, width=2), Training(8, 50, 0.01)),
+    ],
+    ids=["HNET", "Anew", "FineTuning", "FromScratch", "Joint", "SI with dropout"],
+)
+def test_augmented_pictures_schedules_and_batch_norm_go_on_with_the_same_bits(
+    make: Callable[[], Any], after: int, tmp_path: Path
+) -> None:
+    def seeded() -> Any:
+        torch.manual_seed(0)
+        return make()
+
+    same_bits_after(after, seeded, tmp_path / "c", COLOURS)
 
 
 def test_another_number_of_tasks_is_refused(tmp_path: Path, tasks: list[Task]) -> None:

@@ -28,6 +28,7 @@ from safetensors import safe_open
 from hnetlib import data
 from hnetlib.data import Images, data_dir, load_images
 from hnetlib.errors import DataError, UnknownDatasetError
+from hnetlib.shapes import outlines, patterns
 
 Arrays = dict[str, np.ndarray]
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -104,6 +105,26 @@ def test_digits_touch_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not list(tmp_path.iterdir())
 
 
+def test_shapes_are_painted_the_same_everywhere() -> None:
+    """Sums, products and comparisons alone: the same bytes on every machine."""
+    images = load_images("shapes")
+    assert images.sha256 == "4dd0aed1603e9e9c7f161c3df95faf0247427fbc826c437da1eecf404d977adc"
+    assert images.train_images.shape == (3000, 32, 32, 3) and images.test_images.shape == (1000, 32, 32, 3)
+    assert images.train_labels.bincount().tolist() == [150] * 20
+    assert images.test_labels.bincount().tolist() == [50] * 20
+
+
+def test_each_class_has_its_shape_and_texture() -> None:
+    x = np.arange(-8, 9)[None] * np.ones((17, 1))
+    y, r = x.T, np.full((1, 1, 1), 8)
+    areas = [outline.mean() for outline in outlines(x[None], y[None], r)]
+    assert areas[4] < areas[0] and areas[2] < areas[1] < 0.85, "a ring has a hole, a triangle fits in a square"
+    plain, rows, columns, checks = patterns(x[None], y[None], np.full((1, 1, 1), 4))
+    assert not plain.any() and 0.3 < checks.mean() < 0.7
+    assert (rows == rows[..., :1]).all() and (columns == columns[:, :1]).all()
+    assert (checks == (rows ^ columns)).all()
+
+
 def test_images_move_to_a_device() -> None:
     images = load_images("digits", device="meta")
     assert {getattr(images, key).device.type for key in KEYS} == {"meta"}
@@ -111,7 +132,7 @@ def test_images_move_to_a_device() -> None:
 
 
 def test_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(UnknownDatasetError, match=r"'minst'.*digits, mnist, cifar10, cifar100"):
+    with pytest.raises(UnknownDatasetError, match=r"'minst'.*digits, shapes, mnist, cifar10, cifar100"):
         load_images("minst")
 
 

@@ -1,16 +1,21 @@
 """Registry, configurations, runs, records and report: what is asked for by name, and what it leaves."""
 
 import json
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import TypeAdapter
 
-from hnetlib.errors import ConfigError, NotBuiltError, RecordError, UnknownExperimentError
+from hnetlib.checkpoint import Checkpoint
+from hnetlib.errors import ConfigError, RecordError, UnknownExperimentError
+from hnetlib.experiments import build as building
 from hnetlib.experiments import config, record, registry, run
 from hnetlib.experiments.report import measured, pending, report, status, value
-from hnetlib.tasks import Scenario
+from hnetlib.metrics import learn_all
+from hnetlib.networks import Mixed
+from hnetlib.tasks import Scenario, Task
 
 NAN = float("nan")
 COMMITTED = sorted(record.RESULTS.rglob("seed-*.json"))
@@ -33,6 +38,7 @@ def test_every_row_of_the_paper_has_an_experiment() -> None:
 
 def test_every_figure_with_curves_has_its_experiments() -> None:
     figures = {"fig2", "fig3a", "fig3b", "figA2a", "figA2b", "figA4", "figA5a", "figA5c", "figA6a", "figA6b", "figA7"}
+    figures |= {"fig5", "figA3"}
     assert figures <= set(registry.FIGURES)
     assert all(name in registry.EXPERIMENTS for names in registry.FIGURES.values() for name in names)
     assert len(registry.FIGURES["fig3b"]) >= 8
@@ -59,10 +65,94 @@ def test_the_networks_have_the_papers_sizes(name: str, target: int, hypernetwork
     outputs = Scenario[entry.tasks.scenario].num_outputs(entry.tasks.num_tasks, classes)
     head = slice(0, outputs) if outputs else None
     whole = run.sequences.Split(torch.zeros(1, inputs), torch.zeros(1))
-    learner = run.build(entry, 0, [run.sequences.Task("whole", whole, whole, head)])
+    learner = building.build(entry, 0, [Task("whole", whole, whole, head)])
     assert isinstance(learner, run.HyperNetLearner)
     assert learner.target.num_weights == target
     assert learner.hnet.num_parameters(entry.tasks.num_tasks) == hypernetwork
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "hypernetwork"),
+    [
+        ("cifar-resnet32-hnet", 468_540, 457_144 + 6 * 32),
+        ("cifar-resnet32-statistics-generated", 468_540 + 2 * 1136, 457_144 + 6 * 32 + 32 + 65 * 64),
+        ("cifar-zenke-hnet", 1_276_508, 1_182_390 + 6 * 48),
+    ],
+)
+def test_so_have_those_for_cifar(name: str, target: int, hypernetwork: int) -> None:
+    entry = registry.EXPERIMENTS[name].config
+    half = run.sequences.Split(torch.zeros(1, 32, 32, 3, dtype=torch.uint8), torch.zeros(1))
+    task = Task("whole", half, half, slice(0, 60), run.sequences.channels_first)
+    learner = building.build(entry, 0, [task])
+    assert isinstance(learner, run.HyperNetLearner)
+    assert learner.target.num_weights == target
+    assert learner.hnet.num_parameters(6) == hypernetwork
+
+
+@pytest.mark.parametrize("name", ["cifar-resnet32-hnet", "cifar-resnet32-from-scratch"])
+def test_checkpoints_at_the_papers_size_stay_below_16_mb(name: str, tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Weighed(Checkpoint):
+        def save(self) -> None:
+            super().save()
+            sizes.append(self.path.stat().st_size)
+
+    entry = config.with_values(registry.EXPERIMENTS[name].config, {"optimization.iterations": 2})
+    half = run.sequences.Split(torch.randint(256, (4, 32, 32, 3), dtype=torch.uint8), torch.arange(4))
+    tasks = [Task(str(t), half, half, slice(10 * t, 10 * t + 10), run.sequences.colours) for t in range(6)]
+    learn_all(building.build(entry, 0, tasks), tasks, checkpoint=Weighed(tmp_path / "c", "run", every=0.0))
+    assert len(sizes) == 18 and 5e6 < max(sizes) < 16e6
+
+
+def test_a_setting_that_comes_later_ends_no_run() -> None:
+    entry = registry.EXPERIMENTS["s-cl1-hnet"].config
+    later = make_dataclass("Optimization", [("extra", int, 3)], bases=(config.Optimization,), frozen=True)
+    known = run.fingerprint(entry, "cpu")
+    assert run.fingerprint(replace(entry, optimization=later(**vars(entry.optimization))), "cpu") == known
+    others = [
+        replace(entry, optimization=later(**vars(entry.optimization), extra=4)),
+        replace(entry, optimization=replace(entry.optimization, plateau=True)),
+        replace(entry, method=config.FineTuning()),
+        replace(entry, method=config.FromScratch()),
+    ]
+    assert len({known, run.fingerprint(entry, "cuda"), *(run.fingerprint(one, "cpu") for one in others)}) == 6
+
+
+def test_a_task_on_cifar_is_so_many_epochs_and_the_reduced_tier_has_20() -> None:
+    entry = registry.EXPERIMENTS["cifar-resnet32-hnet"].config
+    for tier, epochs in (("paper", 200), ("reduced", 20)):
+        wanted = config.at_tier(entry, tier).optimization  # type: ignore[arg-type]
+        assert (wanted.epochs, wanted.iterations) == (epochs, epochs * 50_000 // 32)
+        assert wanted.decay == registry.KERAS
+    assert config.at_tier(registry.EXPERIMENTS["cifar-zenke-hnet"].config, "reduced").optimization.epochs == 20
+
+
+def test_fine_tuning_and_from_scratch_on_cifar_are_the_papers() -> None:
+    fine = registry.EXPERIMENTS["cifar-resnet32-fine-tuning"].config
+    assert isinstance(fine.method, config.HNET)
+    assert (fine.method.beta, fine.target.statistics) == (0.0, "running")
+    tasks, _ = building.make_tasks(quick := config.at_tier(fine, "quick"), 0, "cpu")
+    learner = building.build(quick, 0, tasks)
+    assert isinstance(learner, run.HyperNetLearner) and not learner.store_buffers
+    scratch = registry.EXPERIMENTS["cifar-resnet32-from-scratch"].config.method
+    assert isinstance(scratch, config.FromScratch) and scratch.hypernet == registry.RESNET_HNET.hypernet
+
+
+def test_convolutions_are_mixed_precision_at_the_reduced_tier_alone() -> None:
+    entry = config.at_tier(registry.EXPERIMENTS["cifar-zenke-si"].config, "quick")
+    tasks, _ = building.make_tasks(entry, 0, "cpu")
+    assert not isinstance(building.network(entry, tasks), Mixed)
+    assert isinstance(building.network(replace(entry, products="bfloat16"), tasks), Mixed)
+
+
+def test_colour_networks_refuse_other_pictures() -> None:
+    entry = config.with_values(registry.EXPERIMENTS["s-cl1-hnet"].config, {"target.kind": "resnet"})
+    digits = config.at_tier(entry, "quick")
+    with pytest.raises(ConfigError, match="A resnet takes colour pictures, not those of split"):
+        building.build(digits, 0, building.make_tasks(digits, 0, "cpu")[0])
+    with pytest.raises(ConfigError, match="split-cifar is of cifar or shapes in CL1, not digits CL1"):
+        building.make_tasks(replace(digits, tasks=replace(digits.tasks, kind="split-cifar")), 0, "cpu")
 
 
 def test_settings_can_be_changed_and_wrong_ones_are_refused() -> None:
@@ -91,17 +181,6 @@ def test_unknown_names_are_refused_with_a_suggestion() -> None:
         registry.find("p10-cl1-hnett")
 
 
-@pytest.mark.parametrize("name", registry.EXPERIMENTS)
-def test_a_method_that_is_not_there_yet_says_so_by_name(name: str) -> None:
-    entry = registry.EXPERIMENTS[name].config
-    built = not isinstance(entry.method, config.Replay)
-    if built and entry.tasks.kind != "split-cifar":
-        run.refuse_unbuilt(entry)
-    else:
-        with pytest.raises(NotBuiltError, match="not built yet"):
-            run.refuse_unbuilt(entry)
-
-
 # -- runs
 
 SHORT = {"optimization.iterations": 30}
@@ -124,6 +203,14 @@ SHORT = {"optimization.iterations": 30}
         "p10-cl1-from-scratch",
         "p10-cl1-joint",
         "p10-100x100-hat",
+        "cifar-resnet32-from-scratch",
+        "cifar-resnet32-statistics-generated",
+        "cifar-zenke-si",
+        "s-cl1-hnet-tir",
+        "p10-cl3-hnet-r",
+        "s-cl2-dgr",
+        "p100-cl2-hnet-tir",
+        "s-cl3-replay-upper-bound",
     ],
 )
 def test_a_run_leaves_a_whole_record_and_no_checkpoint(name: str, tmp_path: Path) -> None:
@@ -165,7 +252,7 @@ def test_the_search_of_strengths_shares_the_rows_own_runs() -> None:
 
 def test_soft_targets_are_those_of_appendix_d() -> None:
     entry = config.at_tier(registry.EXPERIMENTS["p10-cl1-hnet-small-target-soft-targets"].config, "quick")
-    tasks, _ = run.make_tasks(entry, 0, "cpu")
+    tasks, _ = building.make_tasks(entry, 0, "cpu")
     outputs = torch.randn(4, 10)
     wanted = torch.full((4, 10), 0.05 / 9).index_put((torch.arange(4), torch.arange(4)), torch.tensor(0.95))
     expected = -(wanted * outputs.log_softmax(1)).sum(1).mean()

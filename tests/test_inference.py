@@ -75,9 +75,9 @@ def test_all_networks_say_what_each_says_alone(make: Callable[[int], nn.Module],
 def test_weights_are_generated_once(three: HyperNetLearner, monkeypatch: pytest.MonkeyPatch) -> None:
     calls, forward = [], three.hnet.forward
 
-    def counted(embedding: torch.Tensor) -> torch.Tensor:
+    def counted(e: torch.Tensor) -> torch.Tensor:
         calls.append(1)
-        return forward(embedding)
+        return forward(e)
 
     monkeypatch.setattr(three.hnet, "forward", counted)
     both = networks(three, 3)

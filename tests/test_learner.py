@@ -9,15 +9,15 @@ import torch
 from torch import nn, optim
 
 from hnetlib import metrics
-from hnetlib.baselines import FineTuning
+from hnetlib.baselines import Anew, FineTuning, FromScratch
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches, products
-from hnetlib.networks import MLP
+from hnetlib.networks import MLP, ResNet
 from hnetlib.regularizer import FactoredRegularizer, Lookahead, OutputRegularizer, SampledRegularizer
 from hnetlib.target import TargetNetwork
-from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split
+from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split, split_colours
 
 QUICK = Training(iterations=150, batch_size=32, learning_rate=0.003)
 
@@ -40,6 +40,54 @@ def test_the_regularizer_keeps_what_fine_tuning_forgets(tasks: list[Task]) -> No
     assert metrics.during(protected) > 85
     assert metrics.forgetting(protected) < 3
     assert metrics.forgetting(unprotected) > 30
+
+
+def test_batch_norm_is_as_each_task_left_it_or_as_the_last_one_did() -> None:
+    tasks = split_colours([load_images("shapes")], 2, 4)
+    torch.manual_seed(0)
+    target = TargetNetwork(ResNet(8, blocks=1, width=2))
+    hnet = HyperNetwork(target.num_weights, 4, (), 200, 4)
+    method = HyperNetLearner(target, hnet, Training(5, 32, 0.003))
+    x = tasks[0].transform(tasks[0].test.x[:20])
+    for task in tasks:
+        method.learn(task)
+    with torch.no_grad():
+        weights = method.hnet(method.hnet.embedding(0))
+    for own, buffers in ((True, method.buffers[0]), (False, method.buffers[1])):
+        method.store_buffers = own
+        assert torch.equal(method.predict(x, 0), target(weights, x, tasks[0].head, buffers))
+    assert not torch.equal(method.buffers[0]["1.running_mean"], method.buffers[1]["1.running_mean"])
+
+
+def test_networks_from_scratch_keep_their_statistics_and_fine_tuning_goes_on_with_them() -> None:
+    tasks = split_colours([load_images("shapes")], 2, 4)
+    x = tasks[0].transform(tasks[0].test.x[:20])
+    kinds: list[type[FineTuning]] = [FromScratch, FineTuning]
+    for kind in kinds:
+        torch.manual_seed(0)
+        method = kind(ResNet(8, blocks=1, width=2), Training(5, 32, 0.003))
+        method.learn(tasks[0])
+        before, steps = method.predict(x, 0), method.module.get_buffer("1.num_batches_tracked").item()
+        method.learn(tasks[1])
+        assert torch.equal(method.predict(x, 0), before) == (kind is FromScratch)
+        assert method.module.get_buffer("1.num_batches_tracked").item() == steps * (1 if kind is FromScratch else 2)
+
+
+def test_a_new_learner_for_each_task_keeps_all_of_them(tasks: list[Task]) -> None:
+    made: list[HyperNetLearner] = []
+
+    def make() -> HyperNetLearner:
+        made.append(learner(training=Training(5, 32, 0.003)))
+        return made[-1]
+
+    anew = Anew(make)
+    for task in tasks[:2]:
+        anew.learn(task)
+    x = tasks[0].transform(tasks[0].test.x[:20])
+    assert len(made) == 2 and all(one.hnet.num_tasks == 1 for one in made)
+    assert torch.equal(anew.predict(x, 1), made[1].predict(x, 0))
+    with pytest.raises(UnknownTaskError, match="tasks 0 to 1"):
+        anew.predict(x, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 Every name but this machine's own is made unresolvable, so a page that leans on another host fails here.
 """
 
+import base64
 import functools
 import http.server
+import json
 import re
 import shutil
 import threading
@@ -16,7 +18,9 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+import torch
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
+from torch import nn
 
 from hnetlib import MLP, HyperNetwork, TargetNetwork
 
@@ -265,3 +269,213 @@ def test_the_chunk_slider_is_alive_with_no_kernel(visit, address):
         seen.add((text, visit.page.evaluate(picture)))
     assert len({text for text, _ in seen}) == len({data for _, data in seen}) == 3
     assert visit.errors == []
+
+
+# --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
+
+SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
+
+
+def shipped(page: str, widget: str, **wanted: str) -> dict[str, Any]:
+    """What a page sends to a widget: its traits, bytes among them, of the first one that has the wanted values."""
+    html = (SITE / page).read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', html, re.DOTALL)
+    for model in (model for text in found for model in json.loads(text)["state"].values()):
+        traits = model["state"]
+        named = traits.get("_anywidget_id", "").endswith(widget)
+        if not named or any(traits[name] != value for name, value in wanted.items()):
+            continue
+        sent = {buffer["path"][0]: base64.b64decode(buffer["data"]) for buffer in model.get("buffers", [])}
+        return traits | sent
+    raise LookupError(f"{page} has no {widget} with {wanted}")
+
+
+def rebuilt(traits: dict[str, Any]) -> tuple[HyperNetwork, TargetNetwork]:
+    """The networks whose weights the page sends, in PyTorch; in double precision, as JavaScript computes."""
+    sizes = dict(traits["hypernet"])
+    activation = getattr(nn, sizes.pop("activation"))
+    sizes.pop("num_chunks")
+    hnet = HyperNetwork(**sizes, task_dim=2, activation=activation)
+    theta = torch.frombuffer(bytearray(traits["theta"]), dtype=torch.float32)
+    nn.utils.vector_to_parameters(theta, hnet.theta().values())
+    return hnet.double(), TargetNetwork(MLP(traits["layers"], getattr(nn, traits["activation"])).double())
+
+
+def inputs_of(traits: dict[str, Any]) -> torch.Tensor:
+    """The samples that the page sends, all tasks together, in double precision."""
+    images = traits["kind"] == "classification"
+    x = torch.frombuffer(bytearray(traits["inputs"]), dtype=torch.uint8 if images else torch.float32)
+    return x.view(-1, traits["layers"][0]).double() / (255 if images else 1)
+
+
+@torch.no_grad()
+def assert_computed(explorer: Locator, traits: dict[str, Any]) -> list[float]:
+    """The browser's weights and outputs are PyTorch's; returns where the point is."""
+    hnet, target = rebuilt(traits)
+    got = explorer.evaluate(
+        "el => ({e: [...el.hnet.embedding], weights: [...el.hnet.weights],"
+        " outputs: el.hnet.outputs.map(task => task.map(y => [...y]))})"
+    )
+    weights = hnet(torch.tensor(got["e"], dtype=torch.float64))
+    torch.testing.assert_close(torch.tensor(got["weights"], dtype=torch.float64), weights, atol=1e-5, rtol=0)
+    x, first = inputs_of(traits), 0
+    for task, outputs in zip(traits["tasks"], got["outputs"], strict=True):
+        head = task["head"] and slice(*task["head"])
+        expected = target(weights, x[first : first + task["count"]], head)
+        torch.testing.assert_close(torch.tensor(outputs, dtype=torch.float64), expected, atol=1e-5, rtol=0)
+        first += task["count"]
+    assert first == len(x)
+    return got["e"]
+
+
+def explorer_of(visit: Visit, address: str, kind: str) -> tuple[Locator, dict[str, Any]]:
+    visit.open(f"{address}/{SPACE}")
+    explorer = visit.page.locator(".hnet-embedding").nth(["classification", "regression"].index(kind))
+    explorer.wait_for(timeout=20_000)
+    explorer.scroll_into_view_if_needed()
+    return explorer, shipped(SPACE, "EmbeddingExplorer", kind=kind)
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_the_explorer_computes_as_pytorch_does_wherever_the_point_is_dragged(visit, address, kind):
+    explorer, traits = explorer_of(visit, address, kind)
+    plane = explorer.get_by_role("slider")
+    plane.scroll_into_view_if_needed()
+    box, mouse = plane.bounding_box(), visit.page.mouse
+    places = [assert_computed(explorer, traits)]
+    mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    mouse.down()
+    for share in (0.5, 0.7, 0.95):
+        mouse.move(box["x"] + share * box["width"], box["y"] + 0.6 * box["height"])
+        places.append(assert_computed(explorer, traits))
+    mouse.up()
+    mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    assert assert_computed(explorer, traits) == places[-1], "let go, the point stays"
+    assert len({tuple(place) for place in places}) == 4
+    assert visit.errors == []
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_the_explorer_obeys_the_keyboard_and_says_where_it_is(visit, address, kind):
+    explorer, traits = explorer_of(visit, address, kind)
+    plane, said = explorer.get_by_role("slider"), explorer.locator("output")
+    step = traits["extent"] / 50
+    plane.press("3")
+    start = assert_computed(explorer, traits)
+    assert start == traits["embeddings"][2]
+    heard = {said.inner_text()}
+    for key, (first, second) in {"ArrowRight": (1, 0), "ArrowUp": (0, 1), "Shift+ArrowLeft": (-5, 0)}.items():
+        before = explorer.evaluate("el => [...el.hnet.embedding]")
+        plane.press(key)
+        moved = assert_computed(explorer, traits)
+        assert moved == pytest.approx([before[0] + first * step, before[1] + second * step])
+        heard.add(said.inner_text())
+    assert len(heard) == 4
+    assert plane.get_attribute("aria-valuetext").startswith("e = (")
+    explorer.get_by_role("button", name="Jump to the embedding of task 1").press("Enter")
+    assert assert_computed(explorer, traits) == traits["embeddings"][0]
+    assert visit.errors == []
+
+
+@needs_browser
+def test_a_tap_moves_the_point_and_another_map_can_be_chosen(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visit = Visit(context.new_page())
+    explorer, traits = explorer_of(visit, address, "classification")
+    plane = explorer.get_by_role("slider")
+    plane.scroll_into_view_if_needed()
+    before = assert_computed(explorer, traits)
+    box = plane.bounding_box()
+    visit.page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.2 * box["height"])
+    after = assert_computed(explorer, traits)
+    assert after != before and after[0] > 0 and after[1] > 0, "up and to the right"
+    background = explorer.locator("image")
+    first = background.get_attribute("href")
+    explorer.get_by_label("Colours: accuracy on").select_option("4")
+    assert background.get_attribute("href") != first
+    assert visit.errors == []
+    context.close()
+
+
+def player_of(visit: Visit, address: str) -> tuple[Locator, dict[str, Any]]:
+    visit.open(f"{address}/{WELCOME}")
+    player = visit.page.locator(".hnet-forgetting")
+    player.wait_for(timeout=20_000)
+    return player, shipped(WELCOME, "ForgettingPlayer")
+
+
+def assert_shown(player: Locator, traits: dict[str, Any]) -> tuple[str, int]:
+    """What the player shows is what was measured: in words, and in the row of the matrix that is under way."""
+    got = player.evaluate("el => el.hnet")
+    method, moment = got["method"], got["moment"]
+    task, known = traits["moments"][moment]["task"], [v for v in traits["history"][method][moment] if v is not None]
+    assert got["values"] == known
+    said = player.locator("output").inner_text()
+    assert said.startswith(f"{method}: ")
+    whole = [int(share) for share in re.findall(r"task \d+: (\d+)%", said)]
+    assert whole == pytest.approx(known, abs=0.51)
+    cells = player.locator("svg").first.locator("rect + text").all_text_contents()
+    row = cells[task * (task + 1) // 2 : (task + 1) * (task + 2) // 2]
+    assert [int(cell) for cell in row] == whole
+    return method, moment
+
+
+@needs_browser
+def test_the_player_shows_what_was_measured_by_keyboard_and_by_mouse(visit, address):
+    player, traits = player_of(visit, address)
+    last = len(traits["moments"]) - 1
+    assert assert_shown(player, traits) == ("fine-tuning", last)
+    slider = player.get_by_role("slider")
+    slider.press("Home")
+    assert assert_shown(player, traits)[1] == 0
+    slider.press("ArrowRight")
+    assert assert_shown(player, traits)[1] == 1
+    player.get_by_role("button", name="One moment on").click()
+    assert assert_shown(player, traits)[1] == 2
+    for method in ("EWC", "hnet"):
+        player.get_by_role("radio", name=method).check()
+        assert assert_shown(player, traits) == (method, 2)
+    curves = player.locator("svg").last.locator("path").all()
+    assert any(curve.get_attribute("d").count("L") == 2 for curve in curves), "three moments are two pieces of a line"
+    assert visit.errors == []
+
+
+@needs_browser
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_player_plays_and_goes_task_by_task_where_stillness_is_preferred(visit, address, motion):
+    visit.page.emulate_media(reduced_motion=motion)
+    player, traits = player_of(visit, address)
+    player.get_by_role("slider").press("Home")
+    play = player.locator("button", has_text=re.compile("Play|Pause"))
+    play.click()
+    visit.page.wait_for_function("document.querySelector('.hnet-forgetting').hnet.moment > 0", timeout=10_000)
+    play.click()
+    moment = assert_shown(player, traits)[1]
+    assert play.inner_text() == "Play"
+    visit.page.emulate_media(reduced_motion="no-preference")
+    assert traits["moments"][moment]["ends"] or motion == "no-preference"
+    assert moment < len(traits["moments"]) - 1
+
+
+@needs_browser
+@pytest.mark.parametrize("page", [SPACE, WELCOME])
+def test_without_scripts_and_on_paper_still_pictures_stand_in_for_widgets(browser, address, page):
+    for scripts in (True, False):
+        context = browser.new_context(java_script_enabled=scripts)
+        tab = context.new_page()
+        tab.goto(f"{address}/{page}")
+        pictures = tab.locator("div.cell.tag_still img")
+        assert pictures.count() == (2 if page == SPACE else 1)
+        assert [picture.is_visible() for picture in pictures.all()] == [not scripts] * pictures.count()
+        tab.emulate_media(media="print")
+        assert all(picture.is_visible() for picture in pictures.all())
+        context.close()
+
+
+@pytest.mark.parametrize("page", [SPACE, WELCOME])
+def test_a_page_with_widgets_and_its_pictures_stay_small(page):
+    pictures = {urljoin(page, address) for address in links_of(page).loads if "_images/" in address}
+    assert pictures
+    assert sum((SITE / name).stat().st_size for name in {page, *pictures}) < 2_000_000

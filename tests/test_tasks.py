@@ -5,7 +5,20 @@ import torch
 
 from hnetlib.data import load_images
 from hnetlib.errors import SizeError
-from hnetlib.tasks import POLYNOMIALS, Scenario, permuted, polynomials, split, standardized
+from hnetlib.tasks import (
+    CHANNEL_MEAN,
+    CHANNEL_STD,
+    POLYNOMIALS,
+    Scenario,
+    channels_first,
+    colours,
+    crop_and_flip,
+    permuted,
+    polynomials,
+    split,
+    split_colours,
+    standardized,
+)
 
 DIGITS = load_images("digits")
 
@@ -79,3 +92,54 @@ def test_standardized_inputs() -> None:
     task = standardized(permuted(load_images("digits"), 2, padding=2)[1])
     x = task.transform(task.train.x)
     assert x.mean().item() == pytest.approx(0, abs=1e-5) and x.std().item() == pytest.approx(1, abs=1e-5)
+
+
+# -- pictures in colour
+
+SHAPES = load_images("shapes")
+
+
+def test_colours_are_normalized_each_by_its_own() -> None:
+    x = SHAPES.train_images[:9]
+    expected = (x.float() / 255 - torch.tensor(CHANNEL_MEAN)) / torch.tensor(CHANNEL_STD)
+    torch.testing.assert_close(colours(x).permute(0, 2, 3, 1), expected)
+    assert colours(x).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_every_crop_is_a_shift_of_the_padded_picture_or_of_its_mirror() -> None:
+    x = torch.arange(1, 6 * 5 * 3 + 1, dtype=torch.uint8).view(1, 6, 5, 3).expand(300, -1, -1, -1)
+    torch.manual_seed(0)
+    made = crop_and_flip(x, padding=2)
+    padded = torch.nn.functional.pad(x[0], (0, 0, 2, 2, 2, 2))
+    windows = [padded[top : top + 6, left : left + 5] for top in range(5) for left in range(5)]
+    allowed = {window.numpy().tobytes() for w in windows for window in (w, w.flip(1))}
+    found = {picture.numpy().tobytes() for picture in made}
+    assert len(allowed) == 50 and found <= allowed
+    assert len(found) > 45, "300 draws out of 50"
+
+
+def test_crops_depend_on_the_random_state_alone() -> None:
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    first = crop_and_flip(SHAPES.train_images[:50])
+    assert not torch.equal(crop_and_flip(SHAPES.train_images[:50]), first)
+    torch.set_rng_state(state)
+    assert torch.equal(crop_and_flip(SHAPES.train_images[:50]), first)
+
+
+def test_only_training_is_augmented() -> None:
+    task = split_colours([SHAPES], 2, 4)[1]
+    some = torch.arange(40)
+    assert not torch.equal(task.batch(some)[0], task.transform(task.train.x[some]))
+    plain = split_colours([SHAPES], 2, 4, augment=False, normalize=False)[1]
+    assert torch.equal(plain.batch(some)[0], channels_first(task.train.x[some]))
+    assert torch.equal(task.batch(some)[1], task.train.y[some])
+
+
+def test_several_data_sets_are_dealt_out_one_after_another() -> None:
+    tasks = split_colours([SHAPES, SHAPES], 10, 4)
+    assert [task.head for task in tasks] == [slice(4 * t, 4 * t + 4) for t in range(10)]
+    assert tasks[5].name == "shapes, classes 0 to 3"
+    assert torch.equal(tasks[6].train.x, SHAPES.train_images[600:1200])
+    with pytest.raises(SizeError, match="shapes make 5 tasks, not 6"):
+        split_colours([SHAPES], 6, 4)

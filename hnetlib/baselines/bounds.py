@@ -1,7 +1,7 @@
 """What forgetting is measured against: a network for each task, and one that is never denied old data."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from hnetlib.baselines.finetuning import FineTuning
-from hnetlib.errors import SizeError
+from hnetlib.errors import SizeError, learned
 from hnetlib.initialization import xavier_
+from hnetlib.learner import HyperNetLearner
 from hnetlib.target import of_head
 from hnetlib.tasks import Task
 
@@ -54,6 +55,44 @@ class FromScratch(FineTuning):
 
 
 @dataclass
+class Anew:
+    """A new learner for each task, all of them kept: what another method does from scratch."""
+
+    make: Callable[[], HyperNetLearner]
+
+    def __post_init__(self) -> None:
+        self.learners: list[HyperNetLearner] = []
+
+    def learn(self, task: Task) -> None:
+        """Learn one more task; what was learned before plays no part.
+
+        Raises:
+            DivergedError: the loss became NaN or infinite.
+        """
+        learner = self.make()
+        learner.learn(task)
+        self.learners.append(learner)
+
+    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+        """What the task's own learner says.
+
+        Raises:
+            UnknownTaskError: no task was given, or one that was never learned.
+        """
+        return self.learners[learned(task, len(self.learners), "learner")].predict(x, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every task's learner."""
+        return {"learners": [learner.state_dict() for learner in self.learners]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the place of the learner that gave this state."""
+        self.learners = [self.make() for _ in state_dict["learners"]]
+        for learner, state in zip(self.learners, state_dict["learners"], strict=True):
+            learner.load_state_dict(state)
+
+
+@dataclass
 class Joint(FineTuning):
     """Multi-task learning: all data of earlier tasks stay at hand. What a learner could do if it need not remember.
 
@@ -83,5 +122,5 @@ class Joint(FineTuning):
         losses = [super().loss(task, x[:share], y[:share])]
         for old in earlier:
             drawn = torch.randint(len(old.train), (share,), device=y.device)
-            losses.append(super().loss(old, old.transform(old.train.x[drawn]), old.train.y[drawn]))
+            losses.append(super().loss(old, *old.batch(drawn)))
         return torch.stack(losses).mean()

@@ -3,10 +3,11 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from hnetlib.checkpoint import Stateful
 from hnetlib.errors import learned
@@ -46,7 +47,7 @@ class FineTuning:
 
     def fit(self, task: Task) -> None:
         """Train all weights on the task, with a fresh Adam."""
-        optimizer = optim.Adam(self.module.parameters(), lr=self.training.learning_rate, fused=True)
+        optimizer = self.training.adam(self.module.parameters())
         self.module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
@@ -58,7 +59,15 @@ class FineTuning:
             self.after_step()
             return loss.detach()
 
-        train(task, self.training, step, {"module": self.module, "optimizer": optimizer, **self.trained()})
+        trained: dict[str, Stateful] = {"module": self.module, "optimizer": optimizer, **self.trained()}
+        train(task, self.training, step, trained, outputs=partial(self.now, head=task.head))
+
+    def now(self, x: Tensor, head: slice | None) -> Tensor:
+        """Outputs for the task that is being learned, in the middle of it."""
+        self.module.eval()
+        outputs = self.outputs(x, head)
+        self.module.train()
+        return outputs
 
     def loss(self, task: Task, x: Tensor, y: Tensor) -> Tensor:
         """What a minibatch of the task asks to be small."""

@@ -9,6 +9,7 @@ from hnetlib.errors import ConfigError
 
 Tier = Literal["quick", "reduced", "paper"]
 ScenarioName = Literal["CL1", "CL2", "CL3"]
+Statistics = Literal["stored", "running", "batch", "generated"]
 Count = Annotated[int, Field(gt=0)]
 ZeroOrMore = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,15 +26,21 @@ class Tasks:
     num_tasks: Count
     scenario: ScenarioName = "CL1"  # what is known at test time
     padding: ZeroOrMore = 0  # zeros added on each side of a picture
+    augment: bool = False  # colour pictures: moved and mirrored by chance in training
+    normalize: bool = False  # colour pictures: ImageNet's mean and standard deviation of each colour
 
 
 @dataclass(frozen=True)
 class Target:
     """The network that answers."""
 
-    kind: Literal["mlp", "resnet32", "zenkenet"] = "mlp"
+    kind: Literal["mlp", "resnet", "zenkenet"] = "mlp"
     hidden: tuple[Count, ...] = ()  # sizes of the hidden layers of an MLP
-    activation: Literal["relu", "sigmoid"] = "relu"
+    activation: Literal["relu", "sigmoid"] = "relu"  # of an MLP
+    blocks: Count = 5  # of a ResNet, in each stage
+    width: Count = 16  # channels of the first stage
+    # of batch norm: kept for each task, one for all tasks, of the batch at hand, made by the hypernetwork
+    statistics: Statistics = "stored"
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class FineTuning:
 class FromScratch:
     """A network of its own for each task."""
 
+    hypernet: Hypernet | None = None  # generated, by a new one for each task; null: trained directly
     name: Literal["from-scratch"] = "from-scratch"
 
 
@@ -123,10 +131,28 @@ class Replay:
     generator: Hypernet | None = None  # makes the decoder
     generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
-    sampled_tasks: Count | None = None  # as in HNET
+    sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
+    sampled_chunks: Count | None = None
 
 
-Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay
+@dataclass(frozen=True)
+class Pictures:
+    """A generator of pictures, one task after another, and nothing else (Fig. A8); `target` is a classifier that judges
+    them."""
+
+    kind: Literal["vae", "gan"]
+    partner: tuple[Count, ...]  # hidden layers of the encoder or discriminator
+    decoder: tuple[Count, ...]  # hidden layers of the decoder or generator
+    generator: Hypernet  # makes the decoder
+    beta: Strength  # its β_output
+    latent: Count = 100  # length of the latent vector, and of the decoder's constant task input
+    dropout: Share = 0.0  # of the discriminator's hidden units
+    sampled_tasks: Count | None = None
+    sampled_chunks: Count | None = None
+    name: Literal["pictures"] = "pictures"
+
+
+Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay | Pictures
 
 
 @dataclass(frozen=True)
@@ -136,6 +162,10 @@ class Optimization:
     iterations: Count  # steps a task
     batch_size: Count  # samples a step
     learning_rate: Rate
+    epochs: Count | None = None  # but no more than so many passes over the task's data; null: no such limit
+    beta1: Share = 0.9  # of Adam
+    decay: tuple[tuple[Share, Rate], ...] = ()  # after this share of the epochs, so much of the learning rate
+    plateau: bool = False  # less, too, where TEST accuracy no longer rises
 
 
 @dataclass(frozen=True)
@@ -149,23 +179,24 @@ class Config:
     initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
     products: Literal["float32", "bfloat16"] = "float32"  # what matrix products may round their factors to
     evaluate_every: Count = 1  # tasks from one test of all tasks learned to the next; the new one is always tested
+    landscape: Count | None = None  # Fig. 4: so many embeddings a side of a square are tested in the end; null: none
 
 
 def at_tier(config: Config, tier: Tier) -> Config:
     """The configuration at another tier.
 
-    reduced: a tenth of the steps; matrix products of bfloat16 numbers where the processor has them, but in the
-    penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in that penalty instead of all; HAT
-    is patient for one epoch; EWC estimates the Fisher information from 6,000 examples.
-    quick: 8 x 8 digits, at most five tasks, small networks, a higher learning rate; it runs the same code, and says
-    nothing about the paper's numbers.
+    reduced: a tenth of the steps, or of the epochs, but at least 20 of these; products of bfloat16 numbers where the
+    processor has them, but in the penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in
+    that penalty instead of all; HAT is patient for one epoch; EWC estimates the Fisher information from 6,000 examples.
+    quick: 8 x 8 digits or painted shapes, at most five tasks, small networks, a higher learning rate; it runs the same
+    code, and says nothing about the paper's numbers.
     """
     if tier == "paper":
         return config
-    optimization = replace(config.optimization, iterations=max(1, config.optimization.iterations // 10))
+    optimization = shorter(config.optimization)
     method = config.method
     if tier == "reduced":
-        if isinstance(method, HNET) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
+        if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
             method = replace(method, sampled_chunks=128)
         if isinstance(method, HAT):
             method = replace(method, patience=1)
@@ -174,12 +205,34 @@ def at_tier(config: Config, tier: Tier) -> Config:
         return replace(config, method=method, optimization=optimization, products="bfloat16")
     if config.tasks.kind == "polynomials":
         return replace(config, optimization=replace(optimization, iterations=1000))
-    tasks = replace(config.tasks, images="digits", num_tasks=min(5, config.tasks.num_tasks), padding=0)
-    target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden))
-    optimization = replace(optimization, iterations=200, batch_size=64, learning_rate=0.003)
-    if isinstance(method, HNET):
+    images: Literal["shapes", "digits"] = "shapes" if config.tasks.kind == "split-cifar" else "digits"
+    most = 10 if isinstance(method, Pictures) else 5
+    tasks = replace(config.tasks, images=images, num_tasks=min(most, config.tasks.num_tasks), padding=0)
+    target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden), blocks=1, width=8)
+    steps, batch = (100, 32) if images == "shapes" else (200, 64)
+    optimization = replace(optimization, iterations=steps, batch_size=batch, learning_rate=0.003, epochs=None)
+    if isinstance(method, HNET | FromScratch) and method.hypernet:
         method = replace(method, hypernet=small(method.hypernet))
-    return replace(config, tasks=tasks, target=target, method=method, optimization=optimization, evaluate_every=1)
+    if isinstance(method, Replay | Pictures):
+        method = small_replay(method)
+    return replace(
+        config,
+        tasks=tasks,
+        target=target,
+        method=method,
+        optimization=optimization,
+        evaluate_every=1,
+        landscape=config.landscape and min(11, config.landscape),
+    )
+
+
+def shorter(optimization: Optimization) -> Optimization:
+    """A tenth of the steps; where epochs are counted, a tenth of them, but at least 20."""
+    if not optimization.epochs:
+        return replace(optimization, iterations=max(1, optimization.iterations // 10))
+    epochs = min(optimization.epochs, max(20, optimization.epochs // 10))
+    steps = optimization.iterations * epochs // optimization.epochs
+    return replace(optimization, iterations=steps, epochs=epochs)
 
 
 def small(hypernet: Hypernet) -> Hypernet:
@@ -191,6 +244,21 @@ def small(hypernet: Hypernet) -> Hypernet:
         hidden=tuple(min(16, units) for units in hypernet.hidden),
         chunk_size=hypernet.chunk_size and max(10, min(1500, hypernet.chunk_size // 50)),
     )
+
+
+def small_replay(method: Replay | Pictures) -> Replay | Pictures:
+    """Generative networks for the quick tier."""
+
+    def units(hidden: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(min(100, size) for size in hidden)
+
+    generator, decoder = method.generator and small(method.generator), units(method.decoder)
+    if isinstance(method, Pictures):
+        assert generator
+        return replace(method, generator=generator, decoder=decoder, partner=units(method.partner), latent=16)
+    classifier = method.classifier and replace(method.classifier, hypernet=small(method.classifier.hypernet))
+    encoder = units(method.encoder)
+    return replace(method, generator=generator, classifier=classifier, encoder=encoder, decoder=decoder, latent=16)
 
 
 def as_dict(config: Config) -> dict[str, Any]:

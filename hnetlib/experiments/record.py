@@ -1,5 +1,6 @@
 """A result is a record: one JSON file a run, with the numbers and where they come from."""
 
+import hashlib
 import json
 import os
 import platform
@@ -12,6 +13,8 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save
 from torch import Tensor
 
 from hnetlib import metrics
@@ -54,10 +57,22 @@ class Inferred(Strict):
     task_inference: list[float]  # how often the right task was found, in percent
 
 
+class Landscape(Strict):
+    """Right answers over a square of two-dimensional embeddings, after all tasks.
+
+    They are arrays beside the record: "task-0" is the first task's counts, int16, a row for each e_2 and a column for
+    each e_1, both from -extent to extent.
+    """
+
+    extent: float
+    embeddings: list[list[float]]  # of all tasks, in the end
+    examples: dict[int, int]  # by task: how many test examples were asked, evenly spaced among all
+
+
 class Record(Strict):
     """One run of one experiment with one seed."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2  # 2: landscape, judge, arrays
     experiment: str
     seed: int
     tier: Literal["quick", "reduced", "paper"]
@@ -66,7 +81,10 @@ class Record(Strict):
     num_weights: dict[str, int]  # of the target network and of the hypernetwork with its embeddings
     metrics: dict[str, float]  # in percent; of the toy regression, a mean squared error
     matrix: Rows  # row: after which task; column: measured on which task; null: not measured
-    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy"
+    inferred: dict[str, Inferred] = {}  # by method of inference: "entropy", or "inferred" by a classifier
+    landscape: Landscape | None = None  # of runs with two-dimensional task embeddings that ask for one
+    judge: float | None = None  # of generated pictures: accuracy on true pictures of the classifier that judges them
+    arrays_sha256: str | None = None  # of the file of arrays beside the record, seed-N.safetensors, if it has one
     provenance: Provenance
 
 
@@ -136,14 +154,56 @@ def place(experiment: str, seed: int, tier: str = "paper", folder: Path = RESULT
 
 def write(record: Record, path: Path) -> Path:
     """Store a record; there is never a half-written file."""
+    return store((json.dumps(record.model_dump(), indent=1) + "\n").encode(), path)
+
+
+def store(content: bytes, path: Path) -> Path:
+    """A file with this content: all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     try:
-        partial.write_text(json.dumps(record.model_dump(), indent=1) + "\n", encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def write_arrays(arrays: Mapping[str, Tensor], record_path: Path) -> str:
+    """Store arrays beside the record that will stand at a path; returns the file's SHA-256."""
+    content = save({name: array.cpu().contiguous() for name, array in arrays.items()})
+    store(content, record_path.with_suffix(".safetensors"))
+    return hashlib.sha256(content).hexdigest()
+
+
+def arrays(run: Mapping[str, Any], folder: Path | None = None) -> dict[str, Tensor]:
+    """The arrays beside a record.
+
+    Raises:
+        RecordError: it has none, or the file is missing, damaged, or not the one that the run wrote.
+    """
+    if run["arrays_sha256"] is None:
+        raise RecordError(f"The record of {run['experiment']}, seed {run['seed']}, has no arrays.")
+    path = place(run["experiment"], run["seed"], run["tier"], folder or RESULTS).with_suffix(".safetensors")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({error}).") from None
+    if hashlib.sha256(content).hexdigest() != run["arrays_sha256"]:
+        raise RecordError(f"{path} is not the file that its record names: get it again from the repository.")
+    return load_tensors(content)
+
+
+def landscapes(run: Mapping[str, Any], folder: Path | None = None) -> dict[int, Tensor]:
+    """A record's accuracies in percent over the plane of embeddings, by task.
+
+    Raises:
+        RecordError: it has none, or see `arrays`.
+    """
+    if run["landscape"] is None:
+        raise RecordError(f"The record of {run['experiment']}, seed {run['seed']}, has no landscape.")
+    counts = arrays(run, folder)
+    return {t: counts[f"task-{t}"] / n * 100 for t, n in run["landscape"]["examples"].items()}
 
 
 def load(path: Path) -> Record:

@@ -3,37 +3,29 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from hnetlib import tasks as sequences
-from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.checkpoint import Checkpoint
-from hnetlib.data import load_images
-from hnetlib.errors import ConfigError, NotBuiltError
 from hnetlib.experiments import config as settings
 from hnetlib.experiments import record, registry
+from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, softmax_grows
 from hnetlib.experiments.config import Config, Tier
-from hnetlib.hypernet import HyperNetwork
 from hnetlib.inference import accuracy_by_entropy
-from hnetlib.learner import HyperNetLearner, Training, products
+from hnetlib.learner import HyperNetLearner, products
 from hnetlib.metrics import accuracy, accuracy_among_all, learn_all, mean_squared_error
-from hnetlib.networks import MLP
-from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
-from hnetlib.target import TargetNetwork
-from hnetlib.tasks import Scenario, Task
+from hnetlib.plane import grid, right_answers
+from hnetlib.replay import Gallery, TaskInference, accuracy_by_classifier
+from hnetlib.replay.gallery import recognized
+from hnetlib.tasks import Scenario, Task, thinned
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
-LATER = {  # the chapter that each method comes with
-    settings.Replay: "Replay ({0.name}) is not built yet: it comes with the chapters on protected replay.",
-}
-Learning = HyperNetLearner | FineTuning
+EXTENT = 5.0  # of the plane that Fig. 4 shows, in both directions of both axes [p]
+ASKED = 500  # test examples of a task, evenly spaced, for each point of that plane [o]: all take four times as long
 
 
 @dataclass(frozen=True)
@@ -74,11 +66,9 @@ def execute(
     """Run a job, going on from its checkpoint where there is one; returns the record's path.
 
     Raises:
-        NotBuiltError: its method is not in the package yet.
-        CheckpointError, DataError, DivergedError, OutOfTime: see there.
+        CheckpointError, ConfigError, DataError, DivergedError, OutOfTime: see there.
     """
     config = job.config
-    refuse_unbuilt(config)
     torch.manual_seed(job.seed)
     tasks, data = make_tasks(config, job.seed, job.device)
     learner = build(config, job.seed, tasks, job.device)
@@ -87,10 +77,10 @@ def execute(
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
     torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
     toy = config.tasks.kind == "polynomials"
-    measure = mean_squared_error if toy else accuracy_among_all if softmax_grows(config) else accuracy
     with products(config.products):
-        matrix = learn_all(learner, tasks, measure, checkpoint, progress, config.evaluate_every)
+        matrix = learn_all(learner, tasks, measure(config), checkpoint, progress, config.evaluate_every)
         without_task = inferred(config, learner, tasks)
+        extras = surveyed(job, config.landscape, learner, tasks) or judged(job, learner, tasks)
     digits = 6 if toy else 4
     result = record.Record(
         experiment=job.experiment,
@@ -102,6 +92,7 @@ def execute(
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
         matrix=record.rows(matrix, digits),
         inferred=without_task,
+        **extras,
         provenance=summary(checkpoint, data),
     )
     path = record.write(result, job.path)
@@ -109,121 +100,73 @@ def execute(
     return path
 
 
+def measure(config: Config) -> Callable[[Any, Task, int], float]:
+    """What the matrix is a matrix of."""
+    if config.tasks.kind == "polynomials":
+        return mean_squared_error
+    if isinstance(config.method, settings.Pictures):
+        return recognized
+    return accuracy_among_all if softmax_grows(config) else accuracy
+
+
 def fingerprint(config: Config, device: str) -> str:
-    """What must be equal for a checkpoint to be gone on from."""
-    content = json.dumps([settings.as_dict(config), device, torch.__version__], sort_keys=True)
+    """What must be equal for a checkpoint to be gone on from.
+
+    Settings at their defaults are left out. One that comes later, its default being what was done before, ends no run.
+    """
+    content = json.dumps([stated(config), device, torch.__version__], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def refuse_unbuilt(config: Config) -> None:
-    """Say by name what is planned but not there."""
-    for kind, why in LATER.items():
-        if isinstance(config.method, kind):
-            raise NotBuiltError(why.format(config.method))
-    if config.tasks.kind == "split-cifar" or config.target.kind != "mlp":
-        raise NotBuiltError(
-            f"{config.target.kind} on {config.tasks.kind} is not built yet: it comes with the chapter on CIFAR."
-        )
-
-
-def softmax_grows(config: Config) -> bool:
-    """CL3 with a single network: one softmax over the classes of all tasks so far, in training and in testing."""
-    return config.tasks.scenario == "CL3" and not isinstance(config.method, settings.HNET)
-
-
-def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str | None]:
-    """The sequence of tasks, and the hash of the data behind it.
-
-    Raises:
-        ConfigError: there is no such sequence with so many tasks.
-    """
-    wanted = config.tasks
-    if wanted.kind == "polynomials":
-        if wanted.num_tasks != 3:
-            raise ConfigError(f"There are three polynomials, not {wanted.num_tasks}: leave tasks.num_tasks at 3.")
-        return sequences.polynomials(seed), None
-    images, scenario = load_images(wanted.images, device), Scenario[wanted.scenario]
-    if wanted.kind == "split" and images.num_classes % wanted.num_tasks:
-        raise ConfigError(f"{images.num_classes} classes cannot be split evenly into {wanted.num_tasks} tasks.")
-    if wanted.kind == "split":
-        tasks = sequences.split(images, images.num_classes // wanted.num_tasks, scenario)
-    else:
-        tasks = sequences.permuted(images, wanted.num_tasks, scenario, wanted.padding, seed)
-    if softmax_grows(config):
-        tasks = sequences.one_softmax(tasks)
-    if isinstance(config.method, settings.HNET) and config.method.label_smoothing:
-        loss = partial(F.cross_entropy, label_smoothing=config.method.label_smoothing)
-        tasks = [replace(task, loss=loss) for task in tasks]
-    if isinstance(config.method, settings.HAT) and config.method.standardized:
-        tasks = [sequences.standardized(task) for task in tasks]
-    return tasks, images.sha256
-
-
-def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> Learning:
-    """A new learner, its weights drawn from PyTorch's random numbers."""
-    inputs = tasks[0].transform(tasks[0].train.x[:1])[0].numel()
-    outputs = max(task.head.stop for task in tasks if task.head) if tasks[0].head else 1
-    module = MLP([inputs, *config.target.hidden, outputs], ACTIVATIONS[config.target.activation]).to(device)
-    wanted = config.optimization
-    training = Training(wanted.iterations, wanted.batch_size, wanted.learning_rate, seed)
-    match config.method:
-        case settings.FineTuning():
-            return FineTuning(module, training)
-        case settings.FromScratch():
-            return FromScratch(module, training)
-        case settings.Joint():
-            return Joint(module, training, tasks=tasks)
-        case settings.EWC() as ewc:
-            return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples)
-        case settings.SI() as si:
-            return SI(module, training, si.strength)
-        case settings.HAT() as hat:
-            descent = replace(training, learning_rate=hat.learning_rate)
-            return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
-    assert isinstance(config.method, settings.HNET)
-    method, target, sizes = config.method, TargetNetwork(module), config.method.hypernet
-    hnet = HyperNetwork(
-        target.num_weights,
-        sizes.task_dim,
-        sizes.hidden,
-        sizes.chunk_size,
-        sizes.chunk_dim,
-        ACTIVATIONS[sizes.activation],
-    )
-    return HyperNetLearner(
-        target, hnet.to(device), training, method.beta, method.lookahead, regularizer=regularizer(method)
-    )
-
-
-def regularizer(method: settings.HNET) -> Callable[[HyperNetwork, float], OutputRegularizer]:
-    """The form of Eq. 2's penalty."""
-    if method.sampled_tasks:
-        return partial(SampledRegularizer, num_samples=method.sampled_tasks)
-    if method.sampled_chunks:
-        return partial(RowSampledRegularizer, num_rows=method.sampled_chunks)
-    return exact_regularizer
-
-
-def num_weights(learner: Learning) -> dict[str, int]:
-    """How large the networks are."""
-    if not isinstance(learner, HyperNetLearner):
-        return {"target": sum(p.numel() for p in learner.module.parameters())}
-    return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
+def stated(value: Any) -> Any:
+    """Settings that are not at their defaults, as plain data, with the names of their classes."""
+    if not is_dataclass(value):
+        return value
+    pairs = ((setting, getattr(value, setting.name)) for setting in fields(value))
+    return {"": type(value).__name__} | {s.name: stated(v) for s, v in pairs if v != s.default}
 
 
 def inferred(config: Config, learner: Learning, tasks: list[Task]) -> dict[str, record.Inferred]:
     """What the same trained model does when the task is not given: in CL2 with one head, in CL3 with many.
 
-    Not for long sequences: a hundred networks on the tests of a hundred tasks take longer than training them.
+    By entropy not for long sequences: a hundred networks on the tests of a hundred tasks take longer than training.
     """
-    if not isinstance(learner, HyperNetLearner) or config.tasks.kind == "polynomials" or len(tasks) > 20:
-        return {}
     scenario = Scenario.CL2 if config.tasks.scenario == "CL2" else Scenario.CL3
-    accuracies, found = (
-        [round(value, 4) for value in values] for values in accuracy_by_entropy(learner, tasks, scenario)
-    )
+    if isinstance(learner, TaskInference):
+        return {"inferred": as_inferred(*accuracy_by_classifier(learner, tasks, scenario))}
+    if not isinstance(learner, HyperNetLearner) or config.tasks.kind not in ("permuted", "split") or len(tasks) > 20:
+        return {}
+    return {"entropy": as_inferred(*accuracy_by_entropy(learner, tasks, scenario))}
+
+
+def as_inferred(accuracies: list[float], found: list[float]) -> record.Inferred:
+    """Accuracies and shares of tasks found, rounded, as a record has them."""
+    accuracies, found = ([round(value, 4) for value in values] for values in (accuracies, found))
     final = round(sum(accuracies) / len(accuracies), 4)
-    return {"entropy": record.Inferred(final=final, accuracies=accuracies, task_inference=found)}
+    return record.Inferred(final=final, accuracies=accuracies, task_inference=found)
+
+
+def surveyed(job: Job, points: int | None, learner: Learning, tasks: list[Task]) -> dict[str, Any]:
+    """Fig. 4: the first and the last task over the plane of embeddings; the counts go into a file beside the record."""
+    if not points or not isinstance(learner, HyperNetLearner):
+        return {}
+    plane = grid(EXTENT, points).to(learner.hnet.last.weight)
+    shown = dict.fromkeys([0, len(tasks) - 1])
+    fewer = {t: replace(tasks[t], test=thinned(tasks[t].test, ASKED)) for t in shown}
+    counts = {f"task-{t}": right_answers(learner, task, t, plane).to(torch.int16) for t, task in fewer.items()}
+    embeddings = [[round(value, 6) for value in e.tolist()] for e in learner.hnet.task_embeddings]
+    examples = {t: len(task.test) for t, task in fewer.items()}
+    landscape = record.Landscape(extent=EXTENT, embeddings=embeddings, examples=examples)
+    return {"landscape": landscape, "arrays_sha256": record.write_arrays(counts, job.path)}
+
+
+def judged(job: Job, learner: Learning, tasks: list[Task]) -> dict[str, Any]:
+    """Of generated pictures: how good their judge is on true ones; some pictures themselves go into a file."""
+    if not isinstance(learner, Gallery):
+        return {}
+    pictures = {"first": torch.stack(learner.first), "final": learner.look(range(len(tasks)))}
+    judge = round(accuracy(learner, sequences.merged(tasks), 0), 4)
+    return {"judge": judge, "arrays_sha256": record.write_arrays(pictures, job.path)}
 
 
 def summary(checkpoint: Checkpoint, data: str | None) -> record.Provenance:

@@ -1,5 +1,7 @@
 """Pictures that can be moved: alive in notebooks, and on a page with no kernel behind it."""
 
 from hnetlib.widgets.chunks import ChunkExplorer
+from hnetlib.widgets.embedding import EmbeddingExplorer
+from hnetlib.widgets.forgetting import ForgettingPlayer
 
-__all__ = ["ChunkExplorer"]
+__all__ = ["ChunkExplorer", "EmbeddingExplorer", "ForgettingPlayer"]

@@ -1,0 +1,264 @@
+"""From a configuration to what it describes: the sequence of tasks, the networks, the learner."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from hnetlib import tasks as sequences
+from hnetlib.baselines import (
+    EWC,
+    HAT,
+    SI,
+    Anew,
+    Autoencoder,
+    FineTuning,
+    FromScratch,
+    Joint,
+    OldData,
+    Rehearsal,
+    ReplayedVAE,
+)
+from hnetlib.batchnorm import batch_statistics, generated_statistics
+from hnetlib.data import load_images
+from hnetlib.errors import ConfigError
+from hnetlib.experiments import config as settings
+from hnetlib.experiments.config import Config
+from hnetlib.hypernet import HyperNetwork
+from hnetlib.learner import HyperNetLearner, Training
+from hnetlib.networks import MLP, Mixed, ResNet, ZenkeNet, autoencoder, discriminator
+from hnetlib.plane import require_plane
+from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
+from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskClassifier, TaskInference
+from hnetlib.target import TargetNetwork
+from hnetlib.tasks import Scenario, Task
+from hnetlib.vae import Latent, Memory
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
+PICTURES = {"cifar": ("cifar10", "cifar100"), "shapes": ("shapes",)}  # data sets of colour pictures, in order
+Learning = HyperNetLearner | Anew | FineTuning | TaskInference | Gallery
+# What a hypernetwork protects: a classifier, a generator that replays, a generator alone.
+Protected = settings.HNET | settings.Replay | settings.Pictures
+
+
+def softmax_grows(config: Config) -> bool:
+    """CL3 with a single network: one softmax over the classes of all tasks so far, in training and in testing."""
+    method = config.method
+    infers = isinstance(method, settings.HNET) or (isinstance(method, settings.Replay) and method.name == "hnet-tir")
+    return config.tasks.scenario == "CL3" and not infers and not isinstance(method, settings.Pictures)
+
+
+def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str | None]:
+    """The sequence of tasks, and the hash of the data behind it.
+
+    Raises:
+        ConfigError: there is no such sequence with so many tasks.
+    """
+    wanted = config.tasks
+    if wanted.kind == "polynomials":
+        if wanted.num_tasks != 3:
+            raise ConfigError(f"There are three polynomials, not {wanted.num_tasks}: leave tasks.num_tasks at 3.")
+        return sequences.polynomials(seed), None
+    if wanted.kind == "split-cifar":
+        return colour_tasks(wanted, device)
+    images, scenario = load_images(wanted.images, device), Scenario[wanted.scenario]
+    if wanted.kind == "split" and images.num_classes % wanted.num_tasks:
+        raise ConfigError(f"{images.num_classes} classes cannot be split evenly into {wanted.num_tasks} tasks.")
+    if wanted.kind == "split":
+        tasks = sequences.split(images, images.num_classes // wanted.num_tasks, scenario)
+    else:
+        tasks = sequences.permuted(images, wanted.num_tasks, scenario, wanted.padding, seed)
+    if softmax_grows(config):
+        tasks = sequences.one_softmax(tasks)
+    if isinstance(config.method, settings.HNET) and config.method.label_smoothing:
+        loss = partial(F.cross_entropy, label_smoothing=config.method.label_smoothing)
+        tasks = [replace(task, loss=loss) for task in tasks]
+    if isinstance(config.method, settings.HAT) and config.method.standardized:
+        tasks = [sequences.standardized(task) for task in tasks]
+    return tasks, images.sha256
+
+
+def colour_tasks(wanted: settings.Tasks, device: str) -> tuple[list[Task], str]:
+    """Tasks of colour pictures, of ten classes or four, and the hashes of their data sets."""
+    if wanted.images not in PICTURES or wanted.scenario != "CL1":
+        raise ConfigError(f"split-cifar is of {' or '.join(PICTURES)} in CL1, not {wanted.images} {wanted.scenario}.")
+    sets = [load_images(name, device) for name in PICTURES[wanted.images]]
+    classes = 4 if wanted.images == "shapes" else 10
+    tasks = sequences.split_colours(sets, wanted.num_tasks, classes, wanted.augment, wanted.normalize)
+    return tasks, " ".join(images.sha256 for images in sets)
+
+
+def inputs_of(tasks: list[Task]) -> int:
+    """How many numbers an input has."""
+    return tasks[0].transform(tasks[0].train.x[:1])[0].numel()
+
+
+def network(config: Config, tasks: list[Task]) -> nn.Module:
+    """The target network, its weights drawn from PyTorch's random numbers.
+
+    Raises:
+        ConfigError: it does not fit the tasks.
+    """
+    target = config.target
+    outputs = max(task.head.stop for task in tasks if task.head) if tasks[0].head else 1
+    if target.kind == "mlp":
+        return MLP([inputs_of(tasks), *target.hidden, outputs], ACTIVATIONS[target.activation])
+    if config.tasks.kind != "split-cifar":
+        raise ConfigError(f"A {target.kind} takes colour pictures, not those of {config.tasks.kind}.")
+    module: nn.Module = ZenkeNet(outputs, target.width)
+    if target.kind == "resnet":
+        module = ResNet(outputs, target.blocks, target.width)
+    if target.statistics in ("batch", "generated"):
+        module = (batch_statistics if target.statistics == "batch" else generated_statistics)(module)
+    return Mixed(module) if config.products == "bfloat16" else module
+
+
+def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> Learning:
+    """A new learner, its weights drawn from PyTorch's random numbers."""
+    module = network(config, tasks).to(device)
+    wanted = config.optimization
+    training = Training(
+        wanted.iterations,
+        wanted.batch_size,
+        wanted.learning_rate,
+        seed,
+        wanted.epochs,
+        wanted.beta1,
+        wanted.decay,
+        wanted.plateau,
+    )
+    match config.method:
+        case settings.FineTuning():
+            return FineTuning(module, training)
+        case settings.FromScratch(hypernet=None):
+            return FromScratch(module, training)
+        case settings.FromScratch(hypernet=settings.Hypernet() as hypernet):
+            return Anew(lambda: generated(config, settings.HNET(hypernet), copy.deepcopy(module), training))
+        case settings.Joint():
+            return Joint(module, training, tasks=tasks)
+        case settings.EWC() as ewc:
+            return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples)
+        case settings.SI() as si:
+            return SI(module, training, si.strength)
+        case settings.HAT() as hat:
+            if not isinstance(module, MLP):
+                raise ConfigError(f"HAT here gates the units of an MLP, not of a {config.target.kind}.")
+            descent = replace(training, learning_rate=hat.learning_rate)
+            return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
+        case settings.HNET() as method:
+            return generated(config, method, module, training)
+        case settings.Replay(name="hnet-tir", classifier=settings.HNET() as method) as replay:
+            method = replace(method, sampled_tasks=replay.sampled_tasks, sampled_chunks=replay.sampled_chunks)
+            answers = generated(config, method, module, training)
+            return TaskInference(answers, task_classifier(config, replay, training, tasks, device))
+        case settings.Replay() as replay:
+            scenario, past = Scenario[config.tasks.scenario], memory(replay, training, tasks, device)
+            return Rehearsal(module, training, memory=past, scenario=scenario, num_tasks=len(tasks))
+        case settings.Pictures() as pictures:
+            FineTuning(module, training).learn(sequences.merged(tasks))
+            return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
+    raise ConfigError(f"No learner is known for {config.method}.")
+
+
+def generated(config: Config, method: settings.HNET, module: nn.Module, training: Training) -> HyperNetLearner:
+    """The module as a target network, and a new hypernetwork that makes it."""
+    target = TargetNetwork(module)
+    hnet = hypernetwork(method.hypernet, target).to(next(module.parameters()).device)
+    learner = HyperNetLearner(
+        target,
+        hnet,
+        training,
+        method.beta,
+        method.lookahead,
+        regularizer=regularizer(method),
+        store_buffers=config.target.statistics != "running",
+    )
+    if config.landscape:
+        require_plane(learner)  # said now, and not after the training
+    return learner
+
+
+def hypernetwork(sizes: settings.Hypernet, target: TargetNetwork) -> HyperNetwork:
+    """A hypernetwork for a target network."""
+    activation = ACTIVATIONS[sizes.activation]
+    return HyperNetwork(target.num_weights, sizes.task_dim, sizes.hidden, sizes.chunk_size, sizes.chunk_dim, activation)
+
+
+def task_classifier(
+    config: Config, method: settings.Replay, training: Training, tasks: list[Task], device: torch.device | str
+) -> TaskClassifier:
+    """α of Eq. 6: the layers of the classifier, but an output for each task."""
+    module = MLP([inputs_of(tasks), *config.target.hidden, len(tasks)], ACTIVATIONS[config.target.activation])
+    past = memory(method, training, tasks, device)
+    return TaskClassifier(module.to(device), training, memory=past, num_tasks=len(tasks))
+
+
+def memory(method: settings.Replay, training: Training, tasks: list[Task], device: torch.device | str) -> Memory:
+    """What replays the past."""
+    inputs = inputs_of(tasks)
+    if method.name == "replay-upper-bound":
+        return OldData(tasks)
+    if method.generator:
+        return protected(method, training, inputs, device)
+    networks = Autoencoder(*autoencoder(inputs, method.encoder, method.decoder, method.latent))
+    return ReplayedVAE(networks.to(device), training, inputs=latent(method, training))
+
+
+def latent(method: settings.Replay | settings.Pictures, training: Training) -> Latent:
+    """Latent vector and constant input are of the same length."""
+    return Latent(method.latent, method.latent, training.seed)
+
+
+def protected(
+    method: settings.Replay | settings.Pictures, training: Training, inputs: int, device: torch.device | str
+) -> ProtectedVAE | ProtectedGAN:
+    """A generator from a hypernetwork."""
+    kind: type[ProtectedVAE] | type[ProtectedGAN] = ProtectedVAE
+    if isinstance(method, settings.Pictures):
+        partner, decoder = autoencoder(inputs, method.partner, method.decoder, method.latent)
+        beta = method.beta
+        if method.kind == "gan":
+            kind, partner = ProtectedGAN, discriminator(inputs, method.partner, method.dropout)
+    else:
+        partner, decoder = autoencoder(inputs, method.encoder, method.decoder, method.latent)
+        beta = method.generator_beta
+    assert method.generator
+    target = TargetNetwork(decoder.to(device))
+    hnet = hypernetwork(method.generator, target).to(device)
+    learner = kind(target, hnet, training, beta, partner=partner.to(device), inputs=latent(method, training))
+    learner.regularizer = regularizer(method)
+    return learner
+
+
+def regularizer(method: Protected) -> Callable[[HyperNetwork, float], OutputRegularizer]:
+    """The form of Eq. 2's penalty."""
+    if method.sampled_tasks:
+        return partial(SampledRegularizer, num_samples=method.sampled_tasks)
+    if method.sampled_chunks:
+        return partial(RowSampledRegularizer, num_rows=method.sampled_chunks)
+    return exact_regularizer
+
+
+def num_weights(learner: Any) -> dict[str, int]:
+    """How large the networks are."""
+    match learner:
+        case HyperNetLearner():
+            return {"target": learner.target.num_weights, "hypernetwork": learner.hnet.num_parameters()}
+        case TaskInference():
+            of_tasks = {f"{name} of tasks": size for name, size in num_weights(learner.classifier).items()}
+            return {**num_weights(learner.learner), **of_tasks}
+        case FineTuning():
+            replay = num_weights(learner.memory) if isinstance(learner, Rehearsal) else {}
+            own = {"target": sum(p.numel() for p in learner.module.parameters())}
+            return {**own, **{f"{name} of replay": size for name, size in replay.items()}}
+        case Gallery():
+            return num_weights(learner.generator)
+        case Anew():
+            parts = [num_weights(one) for one in learner.learners]
+            return {name: sum(part[name] for part in parts) for name in parts[0]}
+    return {}

@@ -1,0 +1,93 @@
+"""Generators whose weights come from a protected hypernetwork: a decoder (Eqs. 3-5), and the generator of a GAN."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from hnetlib.learner import HyperNetLearner
+from hnetlib.tasks import Task
+from hnetlib.vae import Draw, Latent, join, vae_loss
+
+
+@dataclass
+class ProtectedGenerator(HyperNetLearner):
+    """The target network makes samples of a task out of random vectors.
+
+    Args:
+        partner: the network that it learns from: the encoder of a VAE, the discriminator of a GAN. It is an ordinary
+            network that goes on learning from task to task, and is not protected: replay does not need it.
+        inputs: what the target network starts from; it gives logits of pixels.
+    """
+
+    partner: nn.Module = field(kw_only=True)
+    inputs: Latent = field(default_factory=Latent, kw_only=True)
+
+    def companions(self) -> dict[str, nn.Module]:
+        """The partner."""
+        return {"partner": self.partner}
+
+    def constant(self) -> Float[Tensor, " constant"]:
+        """The constant input of the task that is being learned."""
+        return self.inputs.of_task(self.hnet.num_tasks - 1).to(self.hnet.last.weight)
+
+    def recall(self) -> Draw:
+        """Samples of every task learned so far; the decoders are generated here, once."""
+        tasks = range(self.hnet.num_tasks)
+        decoders, constants = self.decoders(tasks), self.inputs.of_tasks(tasks, self.hnet.last.weight)
+
+        def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
+            z = torch.randn(len(tasks), samples, self.inputs.size, device=constants.device)
+            return self.decode(decoders, join(z, constants))
+
+        return draw
+
+    def generate(self, tasks: Sequence[int], z: Float[Tensor, "tasks samples z"]) -> Float[Tensor, "tasks samples x"]:
+        """Samples of each of some learned tasks from given latent vectors.
+
+        Raises:
+            UnknownTaskError: one of the tasks was never learned.
+        """
+        return self.decode(self.decoders(tasks), join(z, self.inputs.of_tasks(tasks, z)))
+
+    @torch.no_grad()
+    def decoders(self, tasks: Sequence[int]) -> dict[str, Tensor]:
+        """Weights of the target network for each task, by name, a row for each task."""
+        return self.target.unflatten(self.hnet(torch.stack([self.hnet.embedding(task) for task in tasks])))
+
+    @torch.no_grad()
+    def decode(self, decoders: dict[str, Tensor], starts: Float[Tensor, "tasks samples z"]) -> Tensor:
+        """Pixels: for each task, its decoder applied to its starts."""
+        return vmap(lambda weights, z: functional_call(self.target.module, weights, (z,)))(decoders, starts).sigmoid()
+
+
+@dataclass
+class ProtectedVAE(ProtectedGenerator):
+    """A variational autoencoder whose decoder is generated (Fig. A1a). The partner is the encoder."""
+
+    def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
+        """Eqs. 3-5; labels are not used."""
+        constant = self.constant()
+        return vae_loss(x, self.partner, lambda z: self.target(weights, join(z, constant)))
+
+
+@dataclass
+class ProtectedGAN(ProtectedGenerator):
+    """A generative adversarial network whose generator is generated (Fig. A1b). The partner is the discriminator.
+
+    Its loss is the Pearson χ² least-squares loss [mao2017]: the discriminator D says 1 for true pictures and -1 for
+    made ones, the generator wants it to say 0. Both learn in the same step: each has a term of its own, in which the
+    other is a constant.
+    """
+
+    def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
+        """½ E[(D(x) - 1)²] + ½ E[(D(G(z)) + 1)²], for the discriminator, and ½ E[D(G(z))²], for the generator."""
+        z = torch.randn(len(x), self.inputs.size, device=x.device)
+        made = self.target(weights, join(z, self.constant())).sigmoid()
+        real, fake = self.partner(x), self.partner(made.detach())
+        frozen = {name: p.detach() for name, p in self.partner.named_parameters()}
+        fooled = functional_call(self.partner, frozen, (made,))
+        return ((real - 1).square().mean() + (fake + 1).square().mean() + fooled.square().mean()) / 2
