@@ -101,11 +101,15 @@ define afresh
   rm -rf $(3); echo "$$key" > _build/.$(1)-key; }
 endef
 
+# Kernels greet with warnings of no use to a reader; what goes wrong in a chapter is shown by the build that follows.
+EXECUTE := python book/_ext/execute.py _build/.jupyter_cache $(CELL_TIMEOUT) book/*.ipynb 2> _build/execute.log || \
+  { cat _build/execute.log >&2; false; }
+
 # A failed build forgets the pages it has read: Sphinx would not repeat their warnings, and the next build would pass.
 book: setup vendor  ## execute every chapter and build the site into _build/html
 	$(call afresh,run,$(RUN_KEY),_build/.jupyter_cache _build/.doctrees)
 	$(call afresh,site,$(SITE_KEY),$(SITE) _build/.doctrees)
-	$(call timed,execute the chapters,python book/_ext/execute.py _build/.jupyter_cache $(CELL_TIMEOUT) book/*.ipynb)
+	$(call timed,execute the chapters,$(EXECUTE))
 	$(call timed,build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
 	@echo "The book is at $(SITE)/index.html; 'make serve' shows it at http://127.0.0.1:$(PORT)/"
 
