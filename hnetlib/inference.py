@@ -13,6 +13,7 @@ from hnetlib.target import of_head
 from hnetlib.tasks import Scenario, Task
 
 Outputs = Float[Tensor, "tasks batch classes"]
+Answers = tuple[Int64[Tensor, " batch"], Int64[Tensor, " batch"]]  # task and class of each input
 MOST = 100_000_000  # numbers, 400 MB: weights of all tasks together that are kept for a batched pass
 
 
@@ -65,7 +66,7 @@ def networks(learner: Learner, num_tasks: int) -> Callable[[Tensor], Outputs]:
     return partial(one_by_one, learner, num_tasks)
 
 
-def infer(outputs: Outputs) -> tuple[Int64[Tensor, " batch"], Int64[Tensor, " batch"]]:
+def infer(outputs: Outputs) -> Answers:
     """For each input: the task whose output has the lowest entropy, and the class predicted in its head."""
     task = entropy(outputs).argmin(dim=0)
     return task, outputs.argmax(dim=-1).gather(0, task[None])[0]
@@ -78,9 +79,17 @@ def accuracy_by_entropy(
 
     In CL3 an answer is right if task and class are; in CL2 the class is enough.
     """
-    answers, found, outputs = [], [], networks(learner, len(tasks))
+    outputs = networks(learner, len(tasks))
+    return accuracy_unaided(lambda x: infer(outputs(x)), tasks, scenario, batch)
+
+
+def accuracy_unaided(
+    ask: Callable[[Tensor], Answers], tasks: Sequence[Task], scenario: Scenario, batch: int
+) -> tuple[list[float], list[float]]:
+    """The same of anything that says, for inputs, which tasks and which classes they are."""
+    answers, found = [], []
     for t, task in enumerate(tasks):
-        parts = [infer(outputs(task.transform(x))) for x in task.test.x.split(batch)]
+        parts = [ask(task.transform(x)) for x in task.test.x.split(batch)]
         right_task = torch.cat([which for which, _ in parts]) == t
         right = torch.cat([label for _, label in parts]) == task.test.y
         answers.append(right if scenario is Scenario.CL2 else right & right_task)

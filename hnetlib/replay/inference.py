@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hnetlib.baselines.rehearsal import Rehearsal
-from hnetlib.learner import HyperNetLearner
-from hnetlib.metrics import EVALUATION_BATCH
+from hnetlib.inference import Answers, accuracy_unaided
+from hnetlib.learner import EVALUATION_BATCH, HyperNetLearner
 from hnetlib.tasks import Scenario, Split, Task
 
 
@@ -121,13 +121,9 @@ def accuracy_by_classifier(
 
     In CL3 an answer is right if task and class are; in CL2 the class is enough.
     """
-    answers, found = [], []
-    for t, task in enumerate(tasks):
-        inputs = [task.transform(x) for x in task.test.x.split(EVALUATION_BATCH)]
-        which = [learner.infer(x) for x in inputs]
-        outputs = torch.cat([learner.within(x, w) for x, w in zip(inputs, which, strict=True)])
-        right_task = torch.cat(which) == t
-        right = outputs.argmax(dim=1) == task.test.y
-        answers.append(right if scenario is Scenario.CL2 else right & right_task)
-        found.append(right_task)
-    return [a.double().mean().item() * 100 for a in answers], [f.double().mean().item() * 100 for f in found]
+
+    def ask(x: Tensor) -> Answers:
+        which = learner.infer(x)
+        return which, learner.within(x, which).argmax(dim=1)
+
+    return accuracy_unaided(ask, tasks, scenario, EVALUATION_BATCH)
