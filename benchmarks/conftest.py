@@ -1,7 +1,6 @@
 """Stores the times of a complete run, and prints them side by side."""
 
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import test_inference, test_step
+from hnetlib.experiments import record
 from hnetlib.experiments.record import RESULTS, provenance
 
 STORED = RESULTS / "benchmarks"
@@ -56,13 +56,8 @@ def cpu() -> str:
 
 def store(name: str, cases: list[dict[str, Any]]) -> Path:
     """There is never a half-written file."""
-    path = STORED / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
     text = json.dumps({"provenance": {**provenance(), "cpu": cpu()}, "cases": cases}, indent=1)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
-    return path
+    return record.store((text + "\n").encode(), STORED / f"{name}.json")
 
 
 def inference_table(cases: list[dict[str, Any]]) -> Table:

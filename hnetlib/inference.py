@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from hnetlib.learner import HyperNetLearner, Learner
+from hnetlib.learner import EVALUATION_BATCH, HyperNetLearner, Learner
 from hnetlib.target import of_head
 from hnetlib.tasks import Scenario, Task
 
@@ -43,12 +43,8 @@ class AllNetworks:
 
     @torch.no_grad()
     def __init__(self, learner: HyperNetLearner, num_tasks: int):
-        embeddings = [learner.hnet.embedding(task) for task in range(num_tasks)]
         self.target, self.heads = learner.target, learner.heads[:num_tasks]
-        weights = self.target.unflatten(learner.hnet(torch.stack(embeddings)))
-        # Views into one long vector a task would be copied at every call: batched products want them side by side.
-        self.state = {name: w.contiguous() for name, w in weights.items()}
-        own = learner.buffers[:num_tasks]
+        self.state, own = learner.weights_of(range(num_tasks)), learner.buffers[:num_tasks]
         self.state |= {name: torch.stack([buffers[name] for buffers in own]) for name in own[0]}
 
     @torch.no_grad()
@@ -73,7 +69,7 @@ def infer(outputs: Outputs) -> Answers:
 
 
 def accuracy_by_entropy(
-    learner: Learner, tasks: Sequence[Task], scenario: Scenario, batch: int = 2000
+    learner: Learner, tasks: Sequence[Task], scenario: Scenario, batch: int = EVALUATION_BATCH
 ) -> tuple[list[float], list[float]]:
     """Test accuracy on each task in percent with the task inferred, and how often the right task was inferred.
 
@@ -84,7 +80,7 @@ def accuracy_by_entropy(
 
 
 def accuracy_unaided(
-    ask: Callable[[Tensor], Answers], tasks: Sequence[Task], scenario: Scenario, batch: int
+    ask: Callable[[Tensor], Answers], tasks: Sequence[Task], scenario: Scenario, batch: int = EVALUATION_BATCH
 ) -> tuple[list[float], list[float]]:
     """The same of anything that says, for inputs, which tasks and which classes they are."""
     answers, found = [], []

@@ -271,6 +271,18 @@ class HyperNetLearner:
         weights = self.hnet(self.hnet.embedding(task))
         return self.target(weights, x, self.heads[task], self.buffers[task if self.store_buffers else -1])
 
+    @torch.no_grad()
+    def weights_of(self, tasks: Iterable[int]) -> dict[str, Tensor]:
+        """Weights of the target network for several learned tasks, by name, a row for each task.
+
+        They lie side by side: views into one long vector a task would be copied by every batched product.
+
+        Raises:
+            UnknownTaskError: one of the tasks was never learned.
+        """
+        generated = self.hnet(torch.stack([self.hnet.embedding(task) for task in tasks]))
+        return {name: weights.contiguous() for name, weights in self.target.unflatten(generated).items()}
+
     def state_dict(self) -> dict[str, Any]:
         """The hypernetwork, each task's head and buffers, and the companions."""
         heads = [head and (head.start, head.stop) for head in self.heads]

@@ -59,6 +59,16 @@ class Latent:
         """Those of several tasks, on the device of a tensor."""
         return torch.stack([self.of_task(task) for task in tasks])[:, None].to(like)
 
+    def draws(self, tasks: Sequence[int], decode: Callable[[Tensor], Tensor], like: Tensor) -> Draw:
+        """Random samples of several tasks; `decode` makes them of "tasks samples z", each task in its own way."""
+        constants = self.of_tasks(tasks, like)
+
+        def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
+            z = torch.randn(len(tasks), samples, self.size, device=constants.device)
+            return decode(join(z, constants))
+
+        return draw
+
 
 def join(z: Float[Tensor, "*batch z"], constant: Float[Tensor, "*task constant"]) -> Float[Tensor, "*batch inputs"]:
     """The decoder's input: z and, the same for all samples of a task, the task's own vector."""

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 
 import torch
@@ -66,13 +67,7 @@ class ReplayedVAE(FineTuning):
     def recall(self) -> Draw:
         """Samples of every task learned so far, by a copy of the decoder."""
         tasks, decoder = range(len(self.heads)), copy.deepcopy(self.module.decoder)
-        constants = self.inputs.of_tasks(tasks, next(decoder.parameters()))
-
-        def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
-            z = torch.randn(len(tasks), samples, self.inputs.size, device=constants.device)
-            return decode(decoder, join(z, constants))
-
-        return draw
+        return self.inputs.draws(tasks, partial(decode, decoder), next(decoder.parameters()))
 
     def generate(self, tasks: Sequence[int], z: Float[Tensor, "tasks samples z"]) -> Float[Tensor, "tasks samples x"]:
         """Samples of each of some learned tasks from given latent vectors."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from hnetlib.baselines.finetuning import FineTuning
 from hnetlib.errors import SizeError
@@ -64,7 +64,7 @@ class Rehearsal(FineTuning):
         draw, old = self.memory.recall(), copy.deepcopy(self.module).eval()
         each = ceil(self.training.batch_size / len(self.heads))
         own = self.scenario is Scenario.CL1
-        then = opened(self.heads if own else [self.heads[-1]]).to(first_parameter(old).device)
+        then = opened(self.heads if own else [self.heads[-1]]).to(next(old.parameters()).device)
         now = opened(self.heads if own else [task.head]).to(then.device)
 
         def past() -> Tensor:
@@ -97,11 +97,6 @@ class Rehearsal(FineTuning):
 def mixed(present: Tensor, past: Tensor, earlier: int, even: bool) -> Tensor:
     """Half and half; or every task alike, the new one and so many earlier ones."""
     return torch.lerp(past, present, 1 / (earlier + 1) if even else 1 / 2)
-
-
-def first_parameter(module: nn.Module) -> Tensor:
-    """Any of them: it tells the device."""
-    return next(module.parameters())
 
 
 def opened(heads: Sequence[slice | None]) -> Bool[Tensor, "heads 1 outputs"]:

@@ -220,19 +220,24 @@ def protected(
     """A generator from a hypernetwork."""
     kind: type[ProtectedVAE] | type[ProtectedGAN] = ProtectedVAE
     if isinstance(method, settings.Pictures):
-        partner, decoder = autoencoder(inputs, method.partner, method.decoder, method.latent)
-        beta = method.beta
-        if method.kind == "gan":
-            kind, partner = ProtectedGAN, discriminator(inputs, method.partner, method.dropout)
+        hidden, beta = method.partner, method.beta
     else:
-        partner, decoder = autoencoder(inputs, method.encoder, method.decoder, method.latent)
-        beta = method.generator_beta
+        hidden, beta = method.encoder, method.generator_beta
+    partner, decoder = autoencoder(inputs, hidden, method.decoder, method.latent)
+    if isinstance(method, settings.Pictures) and method.kind == "gan":
+        kind, partner = ProtectedGAN, discriminator(inputs, hidden, method.dropout)
     assert method.generator
     target = TargetNetwork(decoder.to(device))
     hnet = hypernetwork(method.generator, target).to(device)
-    learner = kind(target, hnet, training, beta, partner=partner.to(device), inputs=latent(method, training))
-    learner.regularizer = regularizer(method)
-    return learner
+    return kind(
+        target,
+        hnet,
+        training,
+        beta,
+        regularizer=regularizer(method),
+        partner=partner.to(device),
+        inputs=latent(method, training),
+    )
 
 
 def regularizer(method: Protected) -> Callable[[HyperNetwork, float], OutputRegularizer]:

@@ -209,7 +209,7 @@ def at_tier(config: Config, tier: Tier) -> Config:
     images: Literal["shapes", "digits"] = "shapes" if config.tasks.kind == "split-cifar" else "digits"
     most = 10 if isinstance(method, Pictures) else 5
     tasks = replace(config.tasks, images=images, num_tasks=min(most, config.tasks.num_tasks), padding=0)
-    target = replace(config.target, hidden=tuple(min(100, units) for units in config.target.hidden), blocks=1, width=8)
+    target = replace(config.target, hidden=narrow(config.target.hidden), blocks=1, width=8)
     steps, batch = (100, 32) if images == "shapes" else (200, 64)
     optimization = replace(optimization, iterations=steps, batch_size=batch, learning_rate=0.003, epochs=None)
     if isinstance(method, HNET | FromScratch) and method.hypernet:
@@ -236,6 +236,11 @@ def shorter(optimization: Optimization) -> Optimization:
     return replace(optimization, iterations=steps, epochs=epochs)
 
 
+def narrow(hidden: tuple[int, ...]) -> tuple[int, ...]:
+    """Hidden layers for the quick tier."""
+    return tuple(min(100, units) for units in hidden)
+
+
 def small(hypernet: Hypernet) -> Hypernet:
     """A hypernetwork for the quick tier."""
     return replace(
@@ -249,16 +254,12 @@ def small(hypernet: Hypernet) -> Hypernet:
 
 def small_replay(method: Replay | Pictures) -> Replay | Pictures:
     """Generative networks for the quick tier."""
-
-    def units(hidden: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(min(100, size) for size in hidden)
-
-    generator, decoder = method.generator and small(method.generator), units(method.decoder)
+    generator, decoder = method.generator and small(method.generator), narrow(method.decoder)
     if isinstance(method, Pictures):
         assert generator
-        return replace(method, generator=generator, decoder=decoder, partner=units(method.partner), latent=16)
+        return replace(method, generator=generator, decoder=decoder, partner=narrow(method.partner), latent=16)
     classifier = method.classifier and replace(method.classifier, hypernet=small(method.classifier.hypernet))
-    encoder = units(method.encoder)
+    encoder = narrow(method.encoder)
     return replace(method, generator=generator, classifier=classifier, encoder=encoder, decoder=decoder, latent=16)
 
 

@@ -37,13 +37,8 @@ class ProtectedGenerator(HyperNetLearner):
     def recall(self) -> Draw:
         """Samples of every task learned so far; the decoders are generated here, once."""
         tasks = range(self.hnet.num_tasks)
-        decoders, constants = self.decoders(tasks), self.inputs.of_tasks(tasks, self.hnet.last.weight)
-
-        def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
-            z = torch.randn(len(tasks), samples, self.inputs.size, device=constants.device)
-            return self.decode(decoders, join(z, constants))
-
-        return draw
+        decoders = self.weights_of(tasks)
+        return self.inputs.draws(tasks, lambda starts: self.decode(decoders, starts), self.hnet.last.weight)
 
     def generate(self, tasks: Sequence[int], z: Float[Tensor, "tasks samples z"]) -> Float[Tensor, "tasks samples x"]:
         """Samples of each of some learned tasks from given latent vectors.
@@ -51,12 +46,7 @@ class ProtectedGenerator(HyperNetLearner):
         Raises:
             UnknownTaskError: one of the tasks was never learned.
         """
-        return self.decode(self.decoders(tasks), join(z, self.inputs.of_tasks(tasks, z)))
-
-    @torch.no_grad()
-    def decoders(self, tasks: Sequence[int]) -> dict[str, Tensor]:
-        """Weights of the target network for each task, by name, a row for each task."""
-        return self.target.unflatten(self.hnet(torch.stack([self.hnet.embedding(task) for task in tasks])))
+        return self.decode(self.weights_of(tasks), join(z, self.inputs.of_tasks(tasks, z)))
 
     @torch.no_grad()
     def decode(self, decoders: dict[str, Tensor], starts: Float[Tensor, "tasks samples z"]) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from hnetlib.baselines.rehearsal import Rehearsal
 from hnetlib.inference import Answers, accuracy_unaided
-from hnetlib.learner import EVALUATION_BATCH, HyperNetLearner
+from hnetlib.learner import HyperNetLearner
 from hnetlib.tasks import Scenario, Split, Task
 
 
@@ -126,4 +126,4 @@ def accuracy_by_classifier(
         which = learner.infer(x)
         return which, learner.within(x, which).argmax(dim=1)
 
-    return accuracy_unaided(ask, tasks, scenario, EVALUATION_BATCH)
+    return accuracy_unaided(ask, tasks, scenario)
