@@ -156,8 +156,15 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             answers = generated(config, method, module, training)
             return TaskInference(answers, task_classifier(config, replay, training, tasks, device))
         case settings.Replay() as replay:
-            scenario, past = Scenario[config.tasks.scenario], memory(replay, training, tasks, device)
-            return Rehearsal(module, training, memory=past, scenario=scenario, num_tasks=len(tasks), even=replay.even)
+            return Rehearsal(
+                module,
+                training,
+                memory=memory(replay, training, tasks, device),
+                scenario=Scenario[config.tasks.scenario],
+                num_tasks=len(tasks),
+                even=replay.even,
+                leave_room=replay.leave_room,
+            )
         case settings.Pictures() as pictures:
             FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
