@@ -62,13 +62,16 @@ class Quiz(anywidget.AnyWidget):
 
 def printed(question: Question) -> list[str]:
     """The answers that a question offers, and below them what is right and why."""
-    right = [answer["feedback"] for answer in question["answers"] if answer.get("correct")]
+    right = [answer for answer in question["answers"] if answer.get("correct")]
     if question["type"] == "numeric":
-        return ["", f"*{right[0]}*"]
+        first = right[0]
+        number = f"{first['value']:,}" if "value" in first else f"{sum(first['range']) / 2:.4g}"
+        return ["", f"> Right: {number}. {first['feedback']}"]
+    reasons = " ".join(answer["feedback"] for answer in right)
     lettered = list(zip("abcdef", question["answers"], strict=False))
     offered = [f"- ({letter}) {answer['answer']}" for letter, answer in lettered]
-    letters = ", ".join(letter for letter, answer in lettered if answer["correct"])
-    return ["", *offered, "", f"*Right: {letters}. {' '.join(right)}*"]
+    letters = ", ".join(letter for letter, answer in lettered if answer in right)
+    return ["", *offered, "", f"> Right: {letters}. {reasons}"]
 
 
 def problem_of(question: Question) -> str | None:
@@ -95,6 +98,6 @@ def numeric_problem(answers: Sequence[dict[str, Any]], right: int) -> str | None
     *known, default = answers
     if default.get("type") != "default" or default.get("correct"):
         return "needs a last answer of type default, for all other numbers"
-    if right != 1 or not all(("value" in answer) != ("range" in answer) for answer in known):
-        return "needs exactly one right answer, and a value or a range in each"
+    if not right or not all(("value" in answer) != ("range" in answer) for answer in known):
+        return "needs a right answer, and in each but the last either a value or a range"
     return None
