@@ -78,7 +78,7 @@ def problem_of(question: Question) -> str | None:
     """What is wrong with a question, as the end of a sentence; None: nothing."""
     answers, kind = question.get("answers") or [], question.get("type")
     if not question.get("question") or not answers:
-        return "has no text, or no answers"
+        return "has no text or no answers"
     if not all(answer.get("feedback") for answer in answers):
         return "has an answer without feedback"
     right = sum(bool(answer.get("correct")) for answer in answers)
