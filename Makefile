@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 HNET_TIER ?= quick
 NOTEBOOKS ?= book/*.ipynb
+SLIDES ?= book/01_hypernetworks.ipynb book/02_output_regularizer.ipynb
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +31,7 @@ define timed
 echo "==> $(1): done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help setup vendor book test bench lint lab serve notebooks lock clean
+.PHONY: help setup vendor book slides test bench lint lab serve notebooks lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +118,9 @@ serve:  ## serve the built site on this machine (PORT=8000)
 	@test -f $(SITE)/index.html || { echo "There is no site in $(SITE) yet: run 'make book' first." >&2; exit 1; }
 	@echo "http://127.0.0.1:$(PORT)/ (end it with Ctrl-C)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+slides: setup vendor  ## make slides of the first two chapters in _build/slides (SLIDES=book/03_chunking.ipynb for others)
+	@$(BIN)/python book/_ext/slides.py _build/slides node_modules/reveal.js $(VENDOR)/mathjax $(SLIDES)
 
 lab: setup  ## open the chapters in JupyterLab
 	@jupyter-lab book
