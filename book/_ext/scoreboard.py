@@ -21,7 +21,7 @@ from hnetlib.experiments.report import Row, report, value
 from hnetlib.experiments.scoreboard import ELEMENTS, Progress, element, method, progress
 
 FRESH = "hnet_read_by_every_build"
-MARKS = {"reproduced": "✓", "short": "▼", "pending": "○"}
+MARKS = {"reproduced": "✓", "short": "▼", "reduced": "◐", "pending": "○"}
 STATES = {
     "paper": "paper tier",
     "reduced": "reduced tier",
@@ -30,7 +30,7 @@ STATES = {
     "": "no runs needed",
 }
 FILTERS = "where:In the paper|method:Method|status:Status|tier:Tier"
-WIDEST = 10.0  # points: where the bar of a difference ends
+WIDEST = 5.0  # points: where the bar of a difference ends
 HEAD = ("Row", "Paper", "Ours", "Difference", "Status", "Records")
 
 
@@ -170,7 +170,7 @@ class Scoreboard(Generated):
 
     def line(self, row: Row) -> str:
         where = element(row)
-        kinds = {"where": where, "method": method(row), "status": row.status, "tier": row.tier or "no record"}
+        kinds = {"where": where, "method": method(row), "status": verdict(row), "tier": row.tier or "no record"}
         data = " ".join(f'data-{key}="{escape(kind)}"' for key, kind in kinds.items())
         about = f"{escape(row.where)} · {row.metric} · {links(chapters.of_row(row.id, where))}"
         many = f"<small>n = {row.paper_n}</small>" if row.paper_n else ""
@@ -178,7 +178,7 @@ class Scoreboard(Generated):
             f'<tr {data}><th scope="row"><code>{row.id}</code><small>{about}</small></th>'
             f'<td data-label="Paper">{number(row.paper, row.paper_sem)}{many}</td>'
             f'<td data-label="Ours">{self.ours(row)}</td><td data-label="Difference">{self.difference(row)}</td>'
-            f'<td data-label="Status">{tag(row.status, row.status)}</td>'
+            f'<td data-label="Status">{tag(verdict(row), verdict(row))}</td>'
             f'<td data-label="Records">{self.records(row)}</td></tr>'
         )
 
