@@ -132,6 +132,7 @@ class Replay:
     generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
     even: bool = False  # the T-th task weighs 1/T, not one half; in HNET+TIR, for the task classifier
+    leave_room: bool = False  # for new classes in soft targets (CL3)
     sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
     sampled_chunks: Count | None = None
 
