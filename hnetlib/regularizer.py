@@ -18,6 +18,8 @@ Theta = Mapping[str, Tensor]
 class OutputRegularizer:
     """β/(T-1) Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, Θ_h + ΔΘ_h) ‖², the second term of Eq. 2.
 
+    It is Eq. 1 one level up: the function whose outputs are held is the hypernetwork, its old inputs are embeddings.
+
     Make one just *before* a task is added: it takes its snapshot Θ*_h, e*_t then. Calling it gives the penalty.
     This plain form computes the targets f_h(e*_t, Θ*_h) once and stores them, T-1 vectors of the target's size.
 
