@@ -5,11 +5,10 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from hnetlib.experiments.sources import FAMILIES, table
+from hnetlib.experiments.sources import FAMILIES, Rule, table
 from scoreboard import Generated
 
 SAID_BY = {"paper": "paper", "code": "released code", "choice": "our choice"}
-FILTERS = "family:Experiments|source:Source"
 SEVERAL = 4  # values that are all shown
 
 
@@ -35,26 +34,28 @@ def all_shown(values: list[Any]) -> str:
 
 
 class Hyperparameters(Generated):
-    """One table for all, with filters."""
+    """A table for each family, folded away."""
 
     def html(self) -> str:
-        lines = "".join(map(self.lines, FAMILIES))
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("Setting", "Value", "From", "Note"))
+        return "".join(map(self.family, FAMILIES))
+
+    def family(self, title: str) -> str:
+        entries = table(title)
+        ours = sum(rule.source == "choice" for _, rule in entries)
+        lines = "".join(self.line(setting, rule, values) for (setting, rule), values in entries.items())
+        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("Setting", "Value", "From"))
         return (
-            f'<table class="sb-table sb-settings" data-filters="{FILTERS}">'
-            '<caption class="sb-hidden">Settings of all experiments and where they come from</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-            '<script src="../_static/scoreboard.js" defer></script>'
+            f'<details class="sb-family"><summary>{escape(title)} '
+            f"<small>{len(entries)} settings, {ours} of them our choice</small></summary>"
+            f'<table class="sb-table"><caption class="sb-hidden">{escape(title)}: settings</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
         )
 
-    def lines(self, family: str) -> str:
-        return "".join(
-            f'<tr data-family="{escape(family)}" data-source="{SAID_BY[rule.source]}">'
-            f'<th scope="row"><code>{setting}</code><small>{escape(family)}</small></th>'
-            f'<td data-label="Value">{escape(all_shown(values))}</td>'
-            f'<td data-label="From"><span class="sb-tag sb-{rule.source}">{SAID_BY[rule.source]}</span></td>'
-            f'<td data-label="Note">{escape(rule.note) or "—"}</td></tr>'
-            for (setting, rule), values in table(family).items()
+    def line(self, setting: str, rule: Rule, values: list[Any]) -> str:
+        note = f"<small>{escape(rule.note)}</small>" if rule.note else ""
+        return (
+            f'<tr><th scope="row"><code>{setting}</code></th><td data-label="Value">{escape(all_shown(values))}</td>'
+            f'<td data-label="From"><span class="sb-tag sb-{rule.source}">{SAID_BY[rule.source]}</span>{note}</td></tr>'
         )
 
 
