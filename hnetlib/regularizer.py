@@ -18,8 +18,6 @@ Theta = Mapping[str, Tensor]
 class OutputRegularizer:
     """β/(T-1) Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, Θ_h + ΔΘ_h) ‖², the second term of Eq. 2.
 
-    It is Eq. 1 one level up: the function whose outputs are held is the hypernetwork, its old inputs are embeddings.
-
     Make one just *before* a task is added: it takes its snapshot Θ*_h, e*_t then. Calling it gives the penalty.
     This plain form computes the targets f_h(e*_t, Θ*_h) once and stores them, T-1 vectors of the target's size.
 
@@ -53,7 +51,7 @@ class OutputRegularizer:
         self.targets = self.hnet(self.embeddings)
 
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
-        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²."""
+        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²: Eq. 1, with embeddings as the old inputs."""
         return F.mse_loss(functional_call(self.hnet, dict(theta), (live,)), self.targets, reduction="sum")
 
 

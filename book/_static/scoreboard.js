@@ -21,7 +21,7 @@
     const lists = table.dataset.filters.split("|").map((pair) => list(rows, ...pair.split(":")));
     const said = element("output", { "aria-live": "polite" });
     const reset = element("button", { type: "reset" }, "Show all");
-    const label = element("label", {}, "Search", text);
+    const label = element("label", {}, "Name of the row", text);
     const form = element("form", { class: "sb-filters", "aria-label": "Filter the table" }, ...lists, label, said, reset);
 
     const show = () => {
