@@ -27,11 +27,12 @@ class GradingError(Exception):
 
 @dataclass(frozen=True)
 class Mark:
-    """What one cell with points got. `points` is None where a person has to judge."""
+    """What one cell with points got."""
 
     cell: str
-    points: float | None
+    points: float
     of: float
+    by_hand: bool  # a person has to judge; the points are 0 until then
 
 
 def names() -> list[str]:
@@ -117,7 +118,7 @@ class Course:
                 grades = book.find_submission_notebook(name, name, student).grades
             except MissingEntry:
                 return []
-            return [Mark(g.name, None if g.needs_manual_grade else g.score, g.max_score) for g in grades]
+            return [Mark(g.name, g.score, g.max_score, g.cell.cell_type != "code") for g in grades]
 
 
 def succeed(result: dict[str, object], what: str) -> None:

@@ -33,17 +33,17 @@ class Result:
     @property
     def points(self) -> float:
         """Points that were given automatically."""
-        return sum(mark.points or 0 for mark in self.marks)
+        return sum(mark.points for mark in self.marks if not mark.by_hand)
 
     @property
     def automatic(self) -> float:
         """Points that could be given automatically."""
-        return sum(mark.of for mark in self.marks if mark.points is not None)
+        return sum(mark.of for mark in self.marks if not mark.by_hand)
 
     @property
     def by_hand(self) -> float:
         """Points for answers that a person has yet to judge."""
-        return sum(mark.of for mark in self.marks if mark.points is None)
+        return sum(mark.of for mark in self.marks if mark.by_hand)
 
 
 @dataclass
@@ -67,16 +67,16 @@ class Grader:
             self.try_to(submission, student, result)
         except (SubmissionError, GradingError) as error:
             result.remarks.append(f"0 points: {error}")
-            result.marks = [Mark(mark.cell, 0.0, mark.of) for mark in self.full(submission.assignment)]
+            result.marks = self.nothing(submission.assignment)
         return result
 
-    def full(self, assignment: str) -> list[Mark]:
-        """What an assignment's cells are worth."""
+    def nothing(self, assignment: str) -> list[Mark]:
+        """No points for any of an assignment's cells."""
         if not assignment:
             return []
         cells = nbformat.read(self.release(assignment), as_version=4).cells
-        about = [cell.metadata.nbgrader for cell in cells]
-        return [Mark(cell.grade_id, None, float(cell.points)) for cell in about if cell.grade]
+        worth = [(cell.metadata.nbgrader, cell.cell_type) for cell in cells if cell.metadata.nbgrader.grade]
+        return [Mark(about.grade_id, 0.0, float(about.points), kind != "code") for about, kind in worth]
 
     def release(self, assignment: str) -> Path:
         """The release version, made when it is first needed."""
@@ -150,7 +150,7 @@ def write_tables(results: list[Result], out: Path) -> None:
         student, numbers = safe(what.student), (f"{result.points:g}", f"{result.automatic:g}", f"{result.by_hand:g}")
         grades.append((student, what.assignment, *numbers, safe("; ".join(result.remarks)), safe(what.path.name)))
         for mark in result.marks:
-            points = "" if mark.points is None else f"{mark.points:g}"
+            points = "" if mark.by_hand else f"{mark.points:g}"
             steps.append((student, what.assignment, mark.cell, points, f"{mark.of:g}"))
     for name, rows in (("grades.csv", grades), ("steps.csv", steps)):
         with (out / name).open("w", newline="", encoding="utf-8") as file:

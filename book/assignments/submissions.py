@@ -100,13 +100,12 @@ def answered(cell: NotebookNode, theirs: NotebookNode | None) -> NotebookNode:
 
 
 def remarks(released: NotebookNode, found: dict[str, NotebookNode]) -> list[str]:
-    """What the student's version of the cells lacks or has changed, in words."""
-    fixed = [cell for cell in released.cells if not is_answer(cell)]
+    """What the student's version lacks, and which code it has changed that is not for changing, in words."""
+    answers = [name_of(cell) for cell in released.cells if is_answer(cell)]
+    fixed = {name_of(cell): cell.source for cell in released.cells if cell.cell_type == "code" and not is_answer(cell)}
     lists = {
-        "answers deleted": [name_of(c) for c in released.cells if is_answer(c) and name_of(c) not in found],
-        "cells deleted and put back": [name_of(c) for c in fixed if name_of(c) not in found],
-        "cells changed and put back": [
-            name_of(c) for c in fixed if name_of(c) in found and found[name_of(c)].source.strip() != c.source.strip()
-        ],
+        "answers deleted": [name for name in answers if name not in found],
+        "cells deleted, put back": [name for name in fixed if name not in found],
+        "cells changed, put back": [n for n in fixed if n in found and found[n].source.strip() != fixed[n].strip()],
     }
     return [f"{what}: {', '.join(cells)}" for what, cells in lists.items() if cells]
