@@ -35,9 +35,9 @@ class Mark:
     by_hand: bool  # a person has to judge; the points are 0 until then
 
 
-def names() -> list[str]:
+def names(source: Path = SOURCE) -> list[str]:
     """All assignments."""
-    return sorted(path.parent.name for path in SOURCE.glob("*/*.ipynb"))
+    return sorted(path.parent.name for path in source.glob("*/*.ipynb"))
 
 
 class Course:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
+
 from course import Course, GradingError, Mark, names
 from guards import guarded, hide_tests, unguarded
 from submissions import Submission, SubmissionError, find, merge, read

@@ -31,9 +31,7 @@ def find(folder: Path, assignments: Sequence[str]) -> list[Submission]:
     """
     paths = sorted(path for path in folder.rglob("*.ipynb") if path.is_file())
     inside = [path.relative_to(folder) for path in paths]
-    return [
-        submission(folder, path, assignments) for path in inside if not any(p.startswith(".") for p in path.parts)
-    ]
+    return [submission(folder, path, assignments) for path in inside if not any(p.startswith(".") for p in path.parts)]
 
 
 def submission(folder: Path, path: Path, assignments: Sequence[str]) -> Submission:

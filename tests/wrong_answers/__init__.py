@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WrongAnswer:
-    """A plausible mistake. Everything before its step is solved rightly, and only the step's own cells are looked at."""
+    """A plausible mistake. Everything before its step is solved rightly; only the cells of the step are looked at."""
 
     step: str  # grade_id of the solution cell that it takes the place of
     why: str  # what the student did, in a few words

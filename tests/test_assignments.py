@@ -1,0 +1,278 @@
+"""The assignments: the right answers get all points, and nothing else does.
+
+Wrong answers run in this process, in a copy of the variables of the solved notebook. A kernel starts for the solved
+notebooks, once each, and for a small assignment that is made here to be abused.
+"""
+
+import copy
+import csv
+import importlib
+import re
+import types
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import nbformat
+import pytest
+import torch
+from course import Mark, names
+from grade import grade
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from release import release
+from submissions import merge, read
+from wrong_answers import WrongAnswer
+
+SOURCE = Path(__file__).parents[1] / "book" / "assignments" / "source"
+NAMES = names(SOURCE)
+by_name = pytest.mark.parametrize("name", NAMES)
+matplotlib.use("Agg")
+
+
+def wrong(name: str) -> list[WrongAnswer]:
+    return importlib.import_module(f"wrong_answers.m{name.replace('-', '_')}").WRONG
+
+
+WRONG = [(name, answer) for name in NAMES for answer in wrong(name)]
+
+
+def source(name: str) -> NotebookNode:
+    return read(SOURCE / name / f"{name}.ipynb")
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def run(cell: NotebookNode, variables: dict[str, Any]) -> Exception | None:
+    """Execute a cell; what it raised."""
+    try:
+        exec(compile(cell.source, cell.id, "exec"), variables)
+    except Exception as error:
+        return error
+    return None
+
+
+def mine(variables: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a notebook's variables, so that a wrong answer can spoil none of them."""
+    kept = {}
+    for name, value in variables.items():
+        plain = isinstance(value, dict | list) or (isinstance(value, torch.Tensor) and value.is_leaf)
+        kept[name] = copy.deepcopy(value) if plain and not name.startswith("__") else value
+    return kept
+
+
+@cache
+def solved(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Exception]]:
+    """The solved notebook, run here: the variables before each answer, and what went wrong."""
+    variables: dict[str, Any] = {"__name__": "__main__"}
+    before, failed = {}, {}
+    for cell in code(source(name)):
+        if cell.metadata.nbgrader.solution:
+            before[cell.id] = mine(variables)
+        error = run(cell, variables)
+        if error:
+            failed[cell.id] = error
+    return before, failed
+
+
+def tests_of(name: str, step: str) -> Iterator[NotebookNode]:
+    """The cells with points that belong to an answer: those before the next answer."""
+    cells = code(source(name))
+    start = [cell.id for cell in cells].index(step)
+    for cell in cells[start + 1 :]:
+        if cell.metadata.nbgrader.solution:
+            return
+        if cell.metadata.nbgrader.grade:
+            yield cell
+
+
+# -- form ---------------------------------------------------------------------------------------------------------
+
+
+@by_name
+def test_an_assignment_has_its_parts(name: str) -> None:
+    cells = source(name).cells
+    about = {cell.id: cell.metadata.nbgrader for cell in cells}
+    assert [cell.metadata.nbgrader.grade_id for cell in cells] == list(about), "the id of a cell is its grade_id"
+    assert all(not cell.outputs and not cell.execution_count for cell in cells if cell.cell_type == "code")
+    steps = [cell.id for cell in code(source(name)) if cell.metadata.nbgrader.solution]
+    assert 5 <= len(steps) <= 8
+    for step in steps:
+        tests = list(tests_of(name, step))
+        hidden = [cell for cell in tests if "### BEGIN HIDDEN TESTS" in cell.source]
+        assert len(tests) > len(hidden) == 1, f"{step} needs a visible and a hidden test"
+        assert hidden[0].id == f"test_{step}" and about[hidden[0].id].points > 0
+    by_hand = [cell for cell in cells if cell.cell_type == "markdown" and cell.metadata.nbgrader.grade]
+    assert len(by_hand) == 1 and "Rubric" in by_hand[0].source
+    total = sum(about[cell.id].points for cell in code(source(name)) if about[cell.id].grade)
+    assert f"({total} points)" in cells[0].source
+
+
+@by_name
+def test_every_step_has_a_wrong_answer(name: str) -> None:
+    steps = {cell.id for cell in code(source(name)) if cell.metadata.nbgrader.solution}
+    assert {answer.step for answer in wrong(name)} == steps
+
+
+# -- answers, without a kernel ------------------------------------------------------------------------------------
+
+
+@by_name
+def test_the_right_answers_are_right(name: str) -> None:
+    assert not solved(name)[1]
+
+
+@pytest.mark.parametrize(("name", "answer"), WRONG, ids=[f"{n}: {a.step}, {a.why}" for n, a in WRONG])
+def test_a_wrong_answer_loses_points(name: str, answer: WrongAnswer) -> None:
+    variables = mine(solved(name)[0][answer.step])
+    exec(answer.code, variables)
+    failed = [cell.id for cell in tests_of(name, answer.step) if run(cell, variables)]
+    assert tuple(failed) == answer.loses
+    assert f"test_{answer.step}" in failed, "a visible check alone is no test"
+
+
+# -- the release version ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, NotebookNode]:
+    folder = tmp_path_factory.mktemp("released")
+    return {path.stem: read(path) for path in release(folder)}
+
+
+@by_name
+def test_the_release_version_tells_nothing(name: str, released: dict[str, NotebookNode]) -> None:
+    text = "\n".join(cell.source for cell in released[name].cells)
+    assert "BEGIN" not in text and "END" not in text
+    for cell in source(name).cells:
+        for region in re.findall(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", cell.source, re.DOTALL):
+            assert region.strip() not in text
+            if "HIDDEN" in cell.source or cell.cell_type == "markdown":
+                given = {line.strip() for c in source(name).cells if c is not cell for line in c.source.splitlines()}
+                lines = {line.strip() for line in region.splitlines() if len(line.strip()) > 30} - given
+                assert not [line for line in lines if line in text], cell.id
+
+
+@by_name
+def test_the_release_version_gets_no_points(name: str, released: dict[str, NotebookNode]) -> None:
+    full = {cell.id: cell for cell in code(source(name)) if cell.metadata.nbgrader.grade}
+    variables: dict[str, Any] = {"__name__": "__main__"}
+    first = None
+    for cell in code(released[name]):
+        error = run(full.get(cell.id, cell), variables)
+        first = first or error
+        assert error or cell.id not in full, f"{cell.id} passes without an answer"
+    assert isinstance(first, NotImplementedError), "the first thing that fails is the first answer"
+
+
+@by_name
+def test_only_answers_are_taken_from_a_student(name: str, released: dict[str, NotebookNode]) -> None:
+    cheat = copy.deepcopy(released[name])
+    for cell in cheat.cells:
+        if not cell.metadata.nbgrader.solution:
+            cell.source = "pass" if cell.cell_type == "code" else "Nothing to see here."
+        cell.metadata = {"tags": ["skip-execution"]}
+    merged, remarks = merge(cheat, released[name])
+    assert merged.cells == released[name].cells
+    assert "put back" in remarks[0]
+
+
+# -- nbgrader -----------------------------------------------------------------------------------------------------
+
+
+def points(folder: Path, file: str = "steps.csv") -> dict[str, dict[str, dict[str, str]]]:
+    """The lines of a table by student and cell (or, for grades.csv, by student and assignment)."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    with (folder / file).open(newline="", encoding="utf-8") as lines:
+        for line in csv.DictReader(lines):
+            found.setdefault(line["student"], {})[line.get("cell") or line["assignment"]] = line
+    return found
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory, released: dict[str, NotebookNode]) -> Path:
+    """Every solved notebook, and one released one, graded as a teacher does."""
+    handed_in, out = tmp_path_factory.mktemp("handed-in"), tmp_path_factory.mktemp("grades")
+    for name in NAMES:
+        nbformat.write(source(name), handed_in / f"solved_{name}.ipynb")
+    nbformat.write(released[NAMES[0]], handed_in / f"released_{NAMES[0]}.ipynb")
+    grade(handed_in, out, timeout=120)
+    return out
+
+
+@by_name
+def test_the_solved_notebook_gets_all_points(name: str, graded: Path) -> None:
+    line = points(graded, "grades.csv")["solved"][name]
+    assert line["points"] == line["of"] and float(line["of"]) > 0
+    assert float(line["by hand"]) == 5
+    page = (graded / "feedback" / f"solved_{name}.html").read_text(encoding="utf-8")
+    assert "(hidden tests)" in page and "BEGIN HIDDEN" not in page
+
+
+def test_the_released_notebook_gets_none(graded: Path) -> None:
+    line = points(graded, "grades.csv")["released"][NAMES[0]]
+    assert line["points"] == "0" and float(line["of"]) > 0
+    assert not line["remarks"]
+
+
+def tiny() -> NotebookNode:
+    """A small assignment with two steps, in which importing torch takes no time."""
+
+    def cell(grade_id: str, text: str, points: int = 0, **about: bool) -> NotebookNode:
+        kinds = {"grade": points > 0, "solution": False, "locked": not about, "task": False, **about}
+        about_it = {"schema_version": 3, "grade_id": grade_id, **kinds, **({"points": points} if points else {})}
+        new = new_markdown_cell if grade_id.startswith(("intro", "why")) else new_code_cell
+        return new(text, id=grade_id, metadata={"nbgrader": about_it})
+
+    answer = "def {0}(x):\n    ### BEGIN SOLUTION\n    return {1}\n    ### END SOLUTION"
+    test = "# More.\n### BEGIN HIDDEN TESTS\nassert {0}(7) == {1}, '{0} of seven'\n### END HIDDEN TESTS"
+    cells = [cell("intro", "Two steps.")]
+    for name, result, of_seven in (("double", "2 * x", 14), ("square", "x * x", 49)):
+        cells.append(cell(name, answer.format(name, result), solution=True))
+        cells.append(cell(f"check_{name}", f"assert {name}(0) == 0", 1))
+        cells.append(cell(f"test_{name}", test.format(name, of_seven), 2))
+    cells.append(cell("why", "### BEGIN SOLUTION\nBecause.\n### END SOLUTION", 5, solution=True))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def with_answer(notebook: NotebookNode, text: str, name: str = "double") -> NotebookNode:
+    """The notebook with another text in the cell of an answer."""
+    changed = copy.deepcopy(notebook)
+    next(cell for cell in changed.cells if cell.id == name).source = text
+    return changed
+
+
+def hand_ins(solved: NotebookNode, empty: NotebookNode) -> dict[str, NotebookNode]:
+    """What students might do, by what it is."""
+    cheat = copy.deepcopy(empty)
+    for cell in cheat.cells:
+        if cell.metadata.nbgrader.grade and cell.cell_type == "code":
+            cell.source, cell.metadata.tags = "assert True", ["skip-execution"]
+    without_tests, without_answer, bare = (copy.deepcopy(solved) for _ in range(3))
+    without_tests.cells = [cell for cell in solved.cells if not cell.metadata.nbgrader.grade]
+    without_answer.cells = [cell for cell in solved.cells if cell.id != "double"]
+    for cell in bare.cells:
+        cell.metadata = NotebookNode()
+    patched = copy.deepcopy(empty)
+    yes = "get_ipython().showtraceback = lambda *a, **k: None\nget_ipython().ast_transformers.append(__import__('ast')"
+    patched.cells.insert(1, new_code_cell(f"import ast\nclass T(ast.NodeTransformer):\n{YES}"))
+    loop = "import time\nwhile True:\n    time.sleep(1)"
+    stubborn = f"import time\nwhile True:\n    try:\n        time.sleep(1)\n    except KeyboardInterrupt:\n        pass"
+    return {
+        "solved": solved,
+        "empty": empty,
+        "tests replaced": cheat,
+        "tests deleted": without_tests,
+        "answer deleted": without_answer,
+        "metadata lost": bare,
+        "asserts removed": patched,
+        "loop": with_answer(solved, loop),
+        "stubborn loop": with_answer(solved, stubborn),
+        "kernel killed": with_answer(solved, "import os\nos._exit(0)"),
+        "does not parse": with_answer(solved, "def double(x:"),
+    }
