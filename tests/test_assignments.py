@@ -8,7 +8,6 @@ import copy
 import csv
 import importlib
 import re
-import types
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,12 +17,12 @@ import matplotlib
 import nbformat
 import pytest
 import torch
-from course import Mark, names
-from grade import grade
+from course import names
+from grade import grade, safe
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from release import release
-from submissions import merge, read
+from submissions import find, merge, read
 from wrong_answers import WrongAnswer
 
 SOURCE = Path(__file__).parents[1] / "book" / "assignments" / "source"
@@ -56,13 +55,13 @@ def run(cell: NotebookNode, variables: dict[str, Any]) -> Exception | None:
     return None
 
 
-def mine(variables: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a notebook's variables, so that a wrong answer can spoil none of them."""
-    kept = {}
-    for name, value in variables.items():
-        plain = isinstance(value, dict | list) or (isinstance(value, torch.Tensor) and value.is_leaf)
-        kept[name] = copy.deepcopy(value) if plain and not name.startswith("__") else value
-    return kept
+def mine(value: Any) -> Any:
+    """A copy of a notebook's variables, so that a wrong answer can spoil no tensor or list of theirs."""
+    if isinstance(value, dict):
+        return {key: mine(part) if key != "__builtins__" else part for key, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(mine(part) for part in value)
+    return copy.deepcopy(value) if isinstance(value, torch.Tensor) and value.is_leaf else value
 
 
 @cache
@@ -79,7 +78,7 @@ def solved(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Exception]]:
     return before, failed
 
 
-def tests_of(name: str, step: str) -> Iterator[NotebookNode]:
+def graded_cells(name: str, step: str) -> Iterator[NotebookNode]:
     """The cells with points that belong to an answer: those before the next answer."""
     cells = code(source(name))
     start = [cell.id for cell in cells].index(step)
@@ -102,7 +101,7 @@ def test_an_assignment_has_its_parts(name: str) -> None:
     steps = [cell.id for cell in code(source(name)) if cell.metadata.nbgrader.solution]
     assert 5 <= len(steps) <= 8
     for step in steps:
-        tests = list(tests_of(name, step))
+        tests = list(graded_cells(name, step))
         hidden = [cell for cell in tests if "### BEGIN HIDDEN TESTS" in cell.source]
         assert len(tests) > len(hidden) == 1, f"{step} needs a visible and a hidden test"
         assert hidden[0].id == f"test_{step}" and about[hidden[0].id].points > 0
@@ -130,7 +129,7 @@ def test_the_right_answers_are_right(name: str) -> None:
 def test_a_wrong_answer_loses_points(name: str, answer: WrongAnswer) -> None:
     variables = mine(solved(name)[0][answer.step])
     exec(answer.code, variables)
-    failed = [cell.id for cell in tests_of(name, answer.step) if run(cell, variables)]
+    failed = [cell.id for cell in graded_cells(name, answer.step) if run(cell, variables)]
     assert tuple(failed) == answer.loses
     assert f"test_{answer.step}" in failed, "a visible check alone is no test"
 
@@ -240,39 +239,133 @@ def tiny() -> NotebookNode:
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def with_answer(notebook: NotebookNode, text: str, name: str = "double") -> NotebookNode:
-    """The notebook with another text in the cell of an answer."""
-    changed = copy.deepcopy(notebook)
-    next(cell for cell in changed.cells if cell.id == name).source = text
-    return changed
+QUIET = """import ast
+class Quiet(ast.NodeTransformer):
+    def visit_Assert(self, node):
+        return ast.copy_location(ast.Pass(), node)
+get_ipython().ast_transformers.append(Quiet())"""
 
 
 def hand_ins(solved: NotebookNode, empty: NotebookNode) -> dict[str, NotebookNode]:
     """What students might do, by what it is."""
-    cheat = copy.deepcopy(empty)
-    for cell in cheat.cells:
-        if cell.metadata.nbgrader.grade and cell.cell_type == "code":
+
+    def with_answer(text: str) -> NotebookNode:
+        changed = copy.deepcopy(solved)
+        next(cell for cell in changed.cells if cell.id == "double").source = text
+        return changed
+
+    replaced, deleted, quiet = copy.deepcopy(empty), copy.deepcopy(solved), copy.deepcopy(empty)
+    for cell in replaced.cells:
+        if cell.cell_type == "code" and cell.metadata.nbgrader.grade:
             cell.source, cell.metadata.tags = "assert True", ["skip-execution"]
-    without_tests, without_answer, bare = (copy.deepcopy(solved) for _ in range(3))
-    without_tests.cells = [cell for cell in solved.cells if not cell.metadata.nbgrader.grade]
-    without_answer.cells = [cell for cell in solved.cells if cell.id != "double"]
+    deleted.cells = [cell for cell in solved.cells if cell.id == "why" or not cell.metadata.nbgrader.grade]
+    quiet.cells.insert(1, new_code_cell(QUIET))
+    return {
+        "tests replaced": replaced,
+        "tests deleted": deleted,
+        "asserts removed": quiet,
+        "endless": with_answer("import time\nwhile True:\n    time.sleep(1)"),
+        "kernel killed": with_answer("import os\nos._exit(0)"),
+    }
+
+
+@pytest.fixture(scope="module")
+def abused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small assignment, handed in in ways that nobody asked for."""
+    root = tmp_path_factory.mktemp("abuse")
+    where, handed_in = root / "source" / "tiny", root / "handed in"
+    where.mkdir(parents=True)
+    nbformat.write(tiny(), where / "tiny.ipynb")
+    (empty,) = release(root / "released", root / "source")
+    for student, notebook in hand_ins(tiny(), read(empty)).items():
+        (handed_in / student).mkdir(parents=True)
+        nbformat.write(notebook, handed_in / student / "tiny.ipynb")
+    (handed_in / "no notebook_tiny.ipynb").write_text("Dear teacher, ...")
+    nbformat.write(tiny(), handed_in / "no such assignment_01-magic.ipynb")
+    before = (where / "tiny.ipynb").read_bytes()
+    grade(handed_in, root / "out", timeout=10, source=root / "source")
+    assert (where / "tiny.ipynb").read_bytes() == before
+    assert sorted(path.name for path in root.rglob("*.ipynb") if "handed in" not in str(path)) == ["tiny.ipynb"] * 2
+    return root / "out"
+
+
+@pytest.mark.parametrize(
+    ("student", "expected", "remark"),
+    [
+        ("tests replaced", "0", "put back: check_double, test_double, check_square, test_square"),
+        ("tests deleted", "6", "deleted, put back: check_double"),
+        ("asserts removed", "0", "tampered with"),
+        ("endless", "3", "cell 'double' ran for more than 10 s and was stopped"),
+        ("kernel killed", "0", "Kernel died"),
+        ("no notebook", "0", "is not a notebook"),
+    ],
+)
+def test_abuse_is_survived_and_named(student: str, expected: str, remark: str, abused: Path) -> None:
+    line = points(abused, "grades.csv")[student]["tiny"]
+    assert (line["points"], line["of"], line["by hand"]) == (expected, "6", "5")
+    assert remark in line["remarks"]
+
+
+def test_an_unknown_assignment_is_named(abused: Path) -> None:
+    (line,) = points(abused, "grades.csv")["no such assignment_01-magic"].values()
+    assert line["remarks"] == "0 points: there is no such assignment; the file's name must end in tiny"
+
+
+def test_what_was_right_beside_an_endless_loop_counts(abused: Path) -> None:
+    cells = points(abused)["endless"]
+    assert cells["test_double"]["points"] == "0" and cells["test_square"]["points"] == "2"
+
+
+def test_a_notebook_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "source" / "tiny").mkdir(parents=True)
+    for path in ("source/tiny/tiny.ipynb", "slow_tiny.ipynb"):
+        nbformat.write(tiny(), tmp_path / path)
+    (tmp_path / "handed in").mkdir()
+    (tmp_path / "slow_tiny.ipynb").rename(tmp_path / "handed in" / "slow_tiny.ipynb")
+    (result,) = grade(tmp_path / "handed in", tmp_path / "out", limit=0.2, source=tmp_path / "source")
+    assert result.points == 0 and result.remarks == [
+        "0 points: the whole notebook took more than 0.2 s and was stopped"
+    ]
+
+
+def test_what_a_student_s_editor_may_lose_does_no_harm() -> None:
+    solved = tiny()
+    bare = copy.deepcopy(solved)
     for cell in bare.cells:
         cell.metadata = NotebookNode()
-    patched = copy.deepcopy(empty)
-    yes = "get_ipython().showtraceback = lambda *a, **k: None\nget_ipython().ast_transformers.append(__import__('ast')"
-    patched.cells.insert(1, new_code_cell(f"import ast\nclass T(ast.NodeTransformer):\n{YES}"))
-    loop = "import time\nwhile True:\n    time.sleep(1)"
-    stubborn = f"import time\nwhile True:\n    try:\n        time.sleep(1)\n    except KeyboardInterrupt:\n        pass"
-    return {
-        "solved": solved,
-        "empty": empty,
-        "tests replaced": cheat,
-        "tests deleted": without_tests,
-        "answer deleted": without_answer,
-        "metadata lost": bare,
-        "asserts removed": patched,
-        "loop": with_answer(solved, loop),
-        "stubborn loop": with_answer(solved, stubborn),
-        "kernel killed": with_answer(solved, "import os\nos._exit(0)"),
-        "does not parse": with_answer(solved, "def double(x:"),
-    }
+    merged, remarks = merge(bare, solved)
+    assert merged.cells == solved.cells and not remarks
+    bare.cells = [cell for cell in bare.cells if cell.id != "double"]
+    merged, remarks = merge(bare, solved)
+    assert remarks == ["answers deleted: double"]
+    assert next(cell for cell in merged.cells if cell.id == "double").source == "# this cell was deleted"
+
+
+def test_own_cells_stay_where_they_were() -> None:
+    theirs = tiny()
+    theirs.cells.insert(2, new_code_cell("helper = 1"))
+    merged, _ = merge(theirs, tiny())
+    assert [cell.source for cell in merged.cells] == [cell.source for cell in theirs.cells]
+
+
+@pytest.mark.parametrize(
+    ("path", "student", "assignment"),
+    [
+        ("ada_03-chunking.ipynb", "ada", "03-chunking"),
+        ("ada/03-chunking.ipynb", "ada", "03-chunking"),
+        ("ada/03-chunking/03-chunking (1).ipynb", "ada", "03-chunking"),
+        ("Ada L_12_file_03-chunking.ipynb", "Ada L_12_file", "03-chunking"),
+        ("ada/homework.ipynb", "ada", ""),
+    ],
+)
+def test_a_file_s_name_says_whose_it_is(path: str, student: str, assignment: str, tmp_path: Path) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).touch()
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "03-chunking-checkpoint.ipynb").touch()
+    (found,) = find(tmp_path, ["02-other", "03-chunking"])
+    assert (found.student, found.assignment) == (student, assignment)
+
+
+def test_a_name_is_no_formula() -> None:
+    assert safe("=1+1") == "'=1+1" and safe("Ada") == "Ada"

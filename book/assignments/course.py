@@ -67,7 +67,7 @@ class Course:
             GradingError: the assignment does not exist, or its source is not as nbgrader wants it.
         """
         if not (source / name / f"{name}.ipynb").is_file():
-            raise GradingError(f"There is no assignment {name!r}; there are {', '.join(names())}.")
+            raise GradingError(f"There is no assignment {name!r}; there are {', '.join(names(source))}.")
         shutil.copytree(source / name, self.root / "source" / name, ignore=shutil.ignore_patterns(".*"))
         succeed(self.api().generate_assignment(name), f"the release version of {name}")
         return self.root / "release" / name / f"{name}.ipynb"

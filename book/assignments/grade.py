@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
-from course import Course, GradingError, Mark, names
+from course import SOURCE, Course, GradingError, Mark, names
 from guards import guarded, hide_tests, unguarded
 from submissions import Submission, SubmissionError, find, merge, read
 
@@ -53,6 +53,7 @@ class Grader:
 
     course: Course
     limit: float  # seconds for a whole notebook
+    source: Path = SOURCE  # where the assignments are
 
     def __post_init__(self) -> None:
         self.released: dict[str, Path] = {}
@@ -82,14 +83,16 @@ class Grader:
     def release(self, assignment: str) -> Path:
         """The release version, made when it is first needed."""
         if assignment not in self.released:
-            self.released[assignment] = self.course.release(assignment)
+            self.released[assignment] = self.course.release(assignment, self.source)
         return self.released[assignment]
 
     def try_to(self, submission: Submission, student: str, result: Result) -> None:
         """Fill in the result."""
         name = submission.assignment
         if not name:
-            raise SubmissionError(f"there is no such assignment; the file's name must end in {', '.join(names())}")
+            raise SubmissionError(
+                f"there is no such assignment; the file's name must end in {', '.join(names(self.source))}"
+            )
         notebook, result.remarks = merge(read(submission.path), nbformat.read(self.release(name), as_version=4))
         nbformat.write(guarded(notebook), self.course.place(student, name))
         self.course.autograde(student, name, self.limit)
@@ -103,7 +106,7 @@ class Grader:
         result.marks = self.course.marks(student, name)
 
 
-def grade(folder: Path, out: Path, timeout: int = 60, limit: float = 600) -> list[Result]:
+def grade(folder: Path, out: Path, timeout: int = 60, limit: float = 600, source: Path = SOURCE) -> list[Result]:
     """Grade everything below a folder and write the results.
 
     Raises:
@@ -111,12 +114,12 @@ def grade(folder: Path, out: Path, timeout: int = 60, limit: float = 600) -> lis
     """
     if not folder.is_dir():
         raise SubmissionError(f"There is no folder {folder}.")
-    submissions = find(folder, names())
+    submissions = find(folder, names(source))
     if not submissions:
         raise SubmissionError(f"There is no notebook in {folder}.")
     results = []
     with TemporaryDirectory() as root:
-        grader = Grader(Course(Path(root), timeout), limit)
+        grader = Grader(Course(Path(root), timeout), limit, source)
         for i, submission in enumerate(submissions, start=1):
             result = grader.grade(submission, f"student-{i}")
             results.append(result)

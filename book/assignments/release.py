@@ -18,7 +18,7 @@ def release(folder: Path, source: Path = SOURCE) -> list[Path]:
     folder.mkdir(parents=True)
     with TemporaryDirectory() as root:
         course = Course(Path(root))
-        return [Path(shutil.copy(course.release(name, source), folder)) for name in names()]
+        return [Path(shutil.copy(course.release(name, source), folder)) for name in names(source)]
 
 
 def main() -> None:
