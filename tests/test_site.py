@@ -1,55 +1,27 @@
-"""The built site in a real browser: nothing from outside, nothing broken, on a desktop and on a phone, light and dark.
+"""The built site: where its links lead, what it loads, and whether widgets, search and folded solutions work.
 
-Every name but this machine's own is made unresolvable, so a page that leans on another host fails here.
+tests/test_pages.py looks at every page in turn.
 """
 
 import base64
 import functools
-import http.server
 import json
 import re
-import shutil
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 import torch
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
+from browser import PAGES, SITE, SIZES, Visit, needs_browser, needs_site
+from playwright.sync_api import Browser, Locator
 from torch import nn
 
 from hnetlib import MLP, HyperNetwork, TargetNetwork
 
-SITE = Path(__file__).parents[1] / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
-FLAGS = [
-    "--no-sandbox",  # containers seldom allow one, and these pages are our own
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 # What a page loads by itself, as opposed to a link that a reader may follow.
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "video": "src", "audio": "src"}
-
-
-def html_pages() -> list[str]:
-    """Every page of the site, relative to it; the theme's own templates under _static are none."""
-    pages = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
-    return sorted(path.as_posix() for path in pages if path.parts[0] != "_static")
-
-
-PAGES = html_pages()
-needs_site = pytest.mark.skipif(not PAGES, reason="There is no built site in _build/html: run `make book` first.")
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="No Chromium or Chrome was found, so the site was not opened in a browser."
-)
 pytestmark = needs_site
 
 
@@ -122,109 +94,12 @@ def test_a_broken_link_is_found(tmp_path, monkeypatch):
 # --- in the browser -------------------------------------------------------------------------------
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address of the site, served on this machine while the tests of this file run."""
-    handler = functools.partial(QuietHandler, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visit:
-    """A browser tab that remembers whom it asked and what went wrong."""
-
-    page: Page
-    hosts: set[str | None] = field(default_factory=set)
-    errors: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", self._asked)
-        self.page.on("console", self._printed)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("response", self._answered)
-
-    def _asked(self, request: Request) -> None:
-        if request.url.startswith("http"):
-            self.hosts.add(urlparse(request.url).hostname)
-
-    def _printed(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def _answered(self, response: Response) -> None:
-        if response.status >= 400:
-            self.errors.append(f"{response.status} {response.url}")
-
-    def open(self, url: str) -> None:
-        self.hosts.clear()
-        self.errors.clear()
-        self.page.goto(url)
-        self.page.wait_for_load_state("networkidle")
-
-
 @pytest.fixture(scope="module", params=SIZES)
 def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
     width, height = SIZES[request.param]
     context = browser.new_context(viewport={"width": width, "height": height})
     yield Visit(context.new_page())
     context.close()
-
-
-# Runs in the page: what a reader would see of these as a mistake.
-PROBLEMS = """() => {
-  const root = document.documentElement;
-  const found = [];
-  if (root.scrollWidth > window.innerWidth) found.push(`the page is ${root.scrollWidth} pixels wide`);
-  for (const image of document.images) {
-    if (!image.alt.trim()) found.push(`no alt text: ${image.src}`);
-    if (!image.complete || !image.naturalWidth) found.push(`not shown: ${image.src}`);
-  }
-  for (const formula of document.querySelectorAll("mjx-merror, [data-mjx-error]")) {
-    found.push(`broken formula: ${formula.textContent}`);
-  }
-  for (const formula of document.querySelectorAll(".math")) {
-    if (!formula.querySelector("mjx-container")) found.push(`raw formula: ${formula.textContent}`);
-  }
-  return found;
-}"""
-
-# A change of scheme fades in, so this is waited for.
-SHOWS_SCHEME = """(scheme) => {
-  const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
-  return (r + g + b) / 3 < 128 === (scheme === "dark");
-}"""
-
-
-@needs_browser
-@pytest.mark.parametrize("page", PAGES)
-def test_page_renders_quietly_in_both_colour_schemes(visit, address, page):
-    visit.page.emulate_media(color_scheme="light")
-    visit.open(f"{address}/{page}")
-    if visit.page.locator(".math").count():
-        visit.page.wait_for_function("window.MathJax?.startup?.promise")
-        visit.page.evaluate("MathJax.startup.promise")
-    for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme)
-        visit.page.wait_for_function(SHOWS_SCHEME, arg=scheme, timeout=5_000)
-        assert visit.page.evaluate(PROBLEMS) == []
-    assert visit.hosts == {"127.0.0.1"}
-    assert visit.errors == []
 
 
 @needs_browser

@@ -33,6 +33,16 @@ SHOWN_PACKAGES = (
 VERSIONS_KEY = "hnet_pages_with_versions"
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
+# What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
+# such element; a button whose name leaves out what is written on it; scripts that hold up the first sight.
+MENDED = (
+    (re.compile(r' role="(?:list|doc-biblioentry)"(?= class="citation)'), ""),
+    (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
+    (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
+    (re.compile(r'<script (src="[^"]*(?:searchtools|language_data|searchindex)\.js)'), r"<script defer \1"),
+)
+# The one script of the head that must run where it stands: the lines after it speak to it. The others wait in turn.
+PROMPT = "documentation_options.js"
 # myst-nb numbers the lines of a notebook cell by cell, ten thousand lines each.
 LINES_PER_CELL = 10_000
 
@@ -96,14 +106,14 @@ def _place(node: nodes.Node | None) -> int | None:
     return None
 
 
-def keep_scripts_local(
+def keep_what_is_needed(
     app: Sphinx,
     pagename: str,
     templatename: str,
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """Drop thebe, whose loader names an outside host, and scripts that two extensions registered twice."""
+    """Drop thebe, whose loader names an outside host, and scripts that two extensions registered twice; defer many."""
     seen: set[str] = set()
     kept = []
     for script in context.get("script_files", []):
@@ -113,7 +123,11 @@ def keep_scripts_local(
             continue
         seen.add(name)
         kept.append(script)
+        if not body and PROMPT not in name:
+            script.attributes["defer"] = "defer"
     context["script_files"][:] = kept
+    styles = context.get("css_files", [])
+    styles[:] = [style for style in styles if "thebe" not in str(getattr(style, "filename", style))]
 
 
 def set_theme_options(app: Sphinx, config: Any) -> None:
@@ -124,6 +138,19 @@ def set_theme_options(app: Sphinx, config: Any) -> None:
         "text": "Continual learning with hypernetworks",
         "alt_text": "Home",
     }
+
+
+def mend_pages(app: Sphinx, error: Exception | None) -> None:
+    """Put right in the finished pages what no option of the theme changes; see MENDED."""
+    if error is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        mended = text
+        for wrong, right in MENDED:
+            mended = wrong.sub(right, mended)
+        if mended != text:
+            path.write_text(mended, encoding="utf-8")
 
 
 def finish_scripts(app: Sphinx, error: Exception | None) -> None:
@@ -146,6 +173,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_theme_options)
     app.connect("env-get-outdated", reread_versions)
     app.connect("doctree-read", require_alt_text)
-    app.connect("html-page-context", keep_scripts_local, priority=900)
+    app.connect("html-page-context", keep_what_is_needed, priority=900)
     app.connect("build-finished", finish_scripts)
+    app.connect("build-finished", mend_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
