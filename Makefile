@@ -93,7 +93,7 @@ define RUN_KEY
 { echo "$(HNET_TIER)"; cksum constraints.txt; \
   find hnetlib data -type f \( -name '*.py' -o -name '*.js' -o -name '*.json' \) | LC_ALL=C sort | xargs cksum; } | cksum
 endef
-SITE_KEY := cksum _config.yml _toc.yml package.json Makefile book/_ext/*.py | cksum
+SITE_KEY := cksum _config.yml _toc.yml pyproject.toml package.json Makefile book/_ext/*.py | cksum
 
 # $(call afresh,NAME,KEY,FOLDERS): remove folders when their key is not the one of the last build.
 define afresh

@@ -20,6 +20,7 @@ from torch import nn
 
 from hnetlib import MLP, HyperNetwork, TargetNetwork
 
+SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
 # What a page loads by itself, as opposed to a link that a reader may follow.
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "video": "src", "audio": "src"}
 pytestmark = needs_site
@@ -146,9 +147,27 @@ def test_the_chunk_slider_is_alive_with_no_kernel(visit, address):
     assert visit.errors == []
 
 
-# --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
+@needs_browser
+def test_the_site_works_from_a_stick_with_the_network_off(browser):
+    """Opened as files: pages, formulas, a widget that moves, and the search."""
+    context = browser.new_context(offline=True)
+    visit = Visit(context.new_page())
+    visit.open(f"{(SITE / WELCOME).as_uri()}")
+    player = visit.page.locator(".hnet-forgetting")
+    player.get_by_role("slider").press("Home")
+    assert player.evaluate("el => el.hnet.moment") == 0
+    visit.page.locator("a.right-next").click()
+    visit.page.wait_for_url("**/01_hypernetworks.html")
+    visit.page.locator("mjx-container").first.wait_for(timeout=15_000)
+    assert visit.page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    visit.open(f"{(SITE / 'search.html').as_uri()}?q=chunk")
+    visit.page.locator("#search-results a[href*=chunking]").first.wait_for(timeout=15_000)
+    assert visit.hosts == set()
+    assert visit.errors == []
+    context.close()
 
-SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
+
+# --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
 
 
 def shipped(page: str, widget: str, **wanted: str) -> dict[str, Any]:

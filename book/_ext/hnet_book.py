@@ -5,12 +5,14 @@ A local Sphinx extension, named in _config.yml under `sphinx: local_extensions`.
 
 import platform
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -30,6 +32,8 @@ SHOWN_PACKAGES = (
     "sphinx",
     "hnetlib",
 )
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 VERSIONS_KEY = "hnet_pages_with_versions"
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
@@ -56,6 +60,38 @@ class BuildVersions(SphinxDirective):
         rows += [(name, version(name)) for name in SHOWN_PACKAGES]
         rows += [("Operating system", f"{platform.system()} on {platform.machine()}")]
         return [_table(("What", "Version"), rows)]
+
+
+class CiteThis(SphinxDirective):
+    """`{cite-this}`: BibTeX entries for the book and for the paper, made from CITATION.cff."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(ROOT / "CITATION.cff"))
+        about = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+        paper = about["preferred-citation"]
+        book = {"version": about["version"], "url": about["repository-code"]}
+        where = {
+            "booktitle": paper["conference"]["name"],
+            "year": str(paper["year"]),
+            "note": paper["identifiers"][0]["value"],
+        }
+        entries = [_bibtex("misc", "hnetlib", about, book), _bibtex("inproceedings", "oswald2020", paper, where)]
+        block = nodes.literal_block("", "\n\n".join(entries), language="bibtex")
+        return [block]
+
+
+def _bibtex(kind: str, key: str, about: dict[str, Any], more: dict[str, str]) -> str:
+    """One entry; `about` is in the form of CITATION.cff."""
+    fields = {"title": f"{{{about['title']}}}", "author": " and ".join(map(_author, about["authors"])), **more}
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def _author(person: dict[str, str]) -> str:
+    if "name" in person:
+        return f"{{{person['name']}}}"
+    family = f"{person.get('name-particle', '')} {person['family-names']}".strip()
+    return f"{family}, {person['given-names']}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
@@ -134,6 +170,7 @@ def set_theme_options(app: Sphinx, config: Any) -> None:
     """Single options only: `html_theme_options` in _config.yml would wipe those that jupyter-book sets."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_theme_options["show_toc_level"] = 2
+    config.html_theme_options["extra_footer"] = f"Version {VERSION}"
     config.html_theme_options["logo"] = {
         "text": "Continual learning with hypernetworks",
         "alt_text": "Home",
@@ -169,6 +206,7 @@ def finish_scripts(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("build-versions", BuildVersions)
+    app.add_directive("cite-this", CiteThis)
     app.add_css_file("custom.css", priority=900)
     app.connect("config-inited", set_theme_options)
     app.connect("env-get-outdated", reread_versions)
