@@ -7,6 +7,7 @@ import base64
 import functools
 import json
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 import torch
-from browser import PAGES, SITE, SIZES, Visit, needs_browser, needs_site
+from browser import PAGES, ROOT, SITE, SIZES, Visit, needs_browser, needs_site
 from playwright.sync_api import Browser, Locator
 from torch import nn
 
@@ -23,6 +24,10 @@ from hnetlib import MLP, HyperNetwork, TargetNetwork
 SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
 # What a page loads by itself, as opposed to a link that a reader may follow.
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "video": "src", "audio": "src"}
+REPOSITORY = "https://github.com/hnetlib/hnetlib-book"
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from links import addresses  # noqa: E402
+
 pytestmark = needs_site
 
 
@@ -90,6 +95,40 @@ def test_a_broken_link_is_found(tmp_path, monkeypatch):
     found = list(broken_links("page.html"))
     links_of.cache_clear()
     assert found == ["gone.html: no such file", "#gone: no such place on the page"]
+
+
+def outside_links() -> set[str]:
+    """Where the pages lead outside, but for buttons that are looked at by themselves."""
+    found = {urldefrag(link)[0] for page in PAGES for link in links_of(page).links if is_outside(link)}
+    buttons = ("https://mybinder.org/v2/", "https://colab.research.google.com/github/", f"{REPOSITORY}/issues/new")
+    return {link for link in found if not link.startswith(buttons)}
+
+
+def test_every_link_to_the_outside_is_on_the_list_that_make_links_asks():
+    assert outside_links() <= set(addresses())
+
+
+def test_the_list_of_outside_links_is_in_order():
+    """All secure, and no two that differ only by a slash at the end, capitals or a www."""
+    known = addresses()
+    assert [address for address in known if not address.startswith("https://")] == []
+    plain = [re.sub(r"^https://(www\.)?", "", address.lower()).rstrip("/") for address in known]
+    assert sorted(plain) == sorted(set(plain))
+    repositories = {address for address in known if re.match(r"https://github\.com/hnetlib", address)}
+    assert {"/".join(address.split("/")[:5]) for address in repositories} == {REPOSITORY}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if re.match(r"book/\d\d_", page)])
+def test_a_chapter_can_be_downloaded_and_opened_in_the_cloud(page):
+    notebook = page.replace(".html", ".ipynb")
+    links = links_of(page).links
+    where = REPOSITORY.removeprefix("https://github.com/")
+    assert f"https://colab.research.google.com/github/{where}/blob/main/{notebook}" in links
+    assert f"https://mybinder.org/v2/gh/{where}/main?urlpath=lab/tree/{notebook}" in links
+    assert (ROOT / notebook).is_file(), "the published branch has what the buttons open"
+    download = f"_sources/{notebook}"
+    assert urljoin(page, next(link for link in links if link.endswith(".ipynb"))) in {download, notebook}
+    assert [cell["id"] for cell in json.loads((SITE / download).read_text())["cells"]][1] == "setup"
 
 
 # --- in the browser -------------------------------------------------------------------------------
