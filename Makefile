@@ -115,7 +115,7 @@ book: setup vendor  ## execute every chapter and build the site into _build/html
 
 pdf: setup  ## print the built site into _build/hnetlib-book.pdf (needs Chromium or Chrome)
 	@test -f $(SITE)/index.html || { echo "There is no site in $(SITE) yet: run 'make book' first." >&2; exit 1; }
-	$(call timed,print the book,python book/_ext/print.py $(SITE) _build/hnetlib-book.pdf)
+	$(call timed,print the book,python book/_ext/print_book.py $(SITE) _build/hnetlib-book.pdf)
 
 links: setup  ## ask every address outside that the book names whether it is there (needs the internet)
 	@python book/_ext/links.py --ask

@@ -68,6 +68,8 @@ def fresh(folder: Path) -> Path:
     python = folder / "bin" / "python"
     ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip())
+    for old in packages.glob("setuptools*"):  # that of this environment is new enough to build the package
+        shutil.rmtree(old)
     # A folder named in a .pth file is searched, but its own .pth files, by which we are installed, are not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python

@@ -1,6 +1,6 @@
 """Print the built site, page after page in the order of the contents, into one PDF.
 
-    python book/_ext/print.py SITE PDF
+    python book/_ext/print_book.py SITE PDF
 
 A browser prints, so formulas and figures are those of the site. On paper nothing can be unfolded: hints, solutions and
 folded code are printed open, and a still picture stands in for each widget that has one.
