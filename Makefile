@@ -31,7 +31,7 @@ define timed
 echo "==> $(1): done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help setup vendor book assignments grade slides test bench lint lab serve notebooks lock clean
+.PHONY: help setup vendor book assignments grade slides pdf links test bench lint lab serve notebooks lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -94,7 +94,7 @@ define RUN_KEY
 { echo "$(HNET_TIER)"; cksum constraints.txt; \
   find hnetlib data -type f \( -name '*.py' -o -name '*.js' -o -name '*.json' \) | LC_ALL=C sort | xargs cksum; } | cksum
 endef
-SITE_KEY := cksum _config.yml _toc.yml package.json Makefile book/_ext/*.py | cksum
+SITE_KEY := cksum _config.yml _toc.yml pyproject.toml package.json Makefile book/_ext/*.py | cksum
 
 # $(call afresh,NAME,KEY,FOLDERS): remove folders when their key is not the one of the last build.
 define afresh
@@ -118,6 +118,13 @@ book: setup vendor  ## execute every chapter and build the site into _build/html
 	$(call timed,write the assignments,$(RELEASE))
 	$(call timed,build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
 	@echo "The book is at $(SITE)/index.html; 'make serve' shows it at http://127.0.0.1:$(PORT)/"
+
+pdf: setup  ## print the built site into _build/hnetlib-book.pdf (needs Chromium or Chrome)
+	@test -f $(SITE)/index.html || { echo "There is no site in $(SITE) yet: run 'make book' first." >&2; exit 1; }
+	$(call timed,print the book,python book/_ext/print_book.py $(SITE) _build/hnetlib-book.pdf)
+
+links: setup  ## ask every address outside that the book names whether it is there (needs the internet)
+	@python book/_ext/links.py --ask
 
 serve:  ## serve the built site on this machine (PORT=8000)
 	@test -f $(SITE)/index.html || { echo "There is no site in $(SITE) yet: run 'make book' first." >&2; exit 1; }

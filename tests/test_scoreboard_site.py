@@ -1,6 +1,6 @@
 """The scoreboard on the built site: its filters without a kernel, the whole table without JavaScript, its links."""
 
-# The fixtures of test_site.py are used here, too.
+# The fixture `visit` of test_site.py is used here, too.
 # ruff: noqa: F811
 
 import html
@@ -9,18 +9,9 @@ import re
 from urllib.parse import urljoin
 
 import pytest
+from browser import SITE, needs_browser, needs_site
 from playwright.sync_api import Browser, Page
-from test_site import (  # noqa: F401
-    PAGES,
-    SITE,
-    Visit,
-    address,
-    browser,
-    links_of,
-    needs_browser,
-    needs_site,
-    visit,
-)
+from test_site import links_of, visit  # noqa: F401
 
 from hnetlib.experiments import record
 from hnetlib.experiments.report import report

@@ -280,3 +280,11 @@ def test_no_file_names_a_registry_or_a_place_on_a_machine():
 @pytest.mark.parametrize("text", ["https://" + "py" + "pi.org/simple", "/home/" + "someone/book", "/ro" + "ot/.cache"])
 def test_the_search_finds_what_it_looks_for(text):
     assert REGISTRY_HOST.search(text) or HOME_PATH.search(text)
+
+
+def test_the_version_is_one_everywhere() -> None:
+    """Package, citation and change log name the same version."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    latest = re.search(r"^## (\S+),", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert latest
+    assert {PROJECT["version"], citation["version"], latest[1]} == {PROJECT["version"]}

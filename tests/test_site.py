@@ -1,17 +1,14 @@
-"""The built site in a real browser: nothing from outside, nothing broken, on a desktop and on a phone, light and dark.
+"""The built site: where its links lead, what it loads, and whether widgets, search and folded solutions work.
 
-Every name but this machine's own is made unresolvable, so a page that leans on another host fails here.
+tests/test_pages.py looks at every page in turn.
 """
 
 import base64
 import functools
-import http.server
 import json
 import re
-import shutil
-import threading
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,37 +16,19 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 import torch
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
+from browser import AXE, PAGES, ROOT, SHOWS_SCHEME, SITE, SIZES, Visit, needs_browser, needs_site
+from playwright.sync_api import Browser, Locator
 from torch import nn
 
 from hnetlib import MLP, HyperNetwork, TargetNetwork
 
-SITE = Path(__file__).parents[1] / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
-FLAGS = [
-    "--no-sandbox",  # containers seldom allow one, and these pages are our own
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
 # What a page loads by itself, as opposed to a link that a reader may follow.
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "video": "src", "audio": "src"}
+REPOSITORY = "https://github.com/hnetlib/hnetlib-book"
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from links import addresses  # noqa: E402
 
-
-def html_pages() -> list[str]:
-    """Every page of the site, relative to it; the theme's own templates under _static are none."""
-    pages = (path.relative_to(SITE) for path in SITE.rglob("*.html"))
-    return sorted(path.as_posix() for path in pages if path.parts[0] != "_static")
-
-
-PAGES = html_pages()
-needs_site = pytest.mark.skipif(not PAGES, reason="There is no built site in _build/html: run `make book` first.")
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="No Chromium or Chrome was found, so the site was not opened in a browser."
-)
 pytestmark = needs_site
 
 
@@ -119,63 +98,41 @@ def test_a_broken_link_is_found(tmp_path, monkeypatch):
     assert found == ["gone.html: no such file", "#gone: no such place on the page"]
 
 
+def outside_links() -> set[str]:
+    """Where the pages lead outside, but for buttons that are looked at by themselves."""
+    found = {urldefrag(link)[0] for page in PAGES for link in links_of(page).links if is_outside(link)}
+    buttons = ("https://mybinder.org/v2/", "https://colab.research.google.com/github/", f"{REPOSITORY}/issues/new")
+    return {link for link in found if not link.startswith(buttons)}
+
+
+def test_every_link_to_the_outside_is_on_the_list_that_make_links_asks():
+    assert outside_links() <= set(addresses())
+
+
+def test_the_list_of_outside_links_is_in_order():
+    """All secure, and no two that differ only by a slash at the end, capitals or a www."""
+    known = addresses()
+    assert [address for address in known if not address.startswith("https://")] == []
+    plain = [re.sub(r"^https://(www\.)?", "", address.lower()).rstrip("/") for address in known]
+    assert sorted(plain) == sorted(set(plain))
+    repositories = {address for address in known if re.match(r"https://github\.com/hnetlib", address)}
+    assert {"/".join(address.split("/")[:5]) for address in repositories} == {REPOSITORY}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if re.match(r"book/\d\d_", page)])
+def test_a_chapter_can_be_downloaded_and_opened_in_the_cloud(page):
+    notebook = page.replace(".html", ".ipynb")
+    links = links_of(page).links
+    where = REPOSITORY.removeprefix("https://github.com/")
+    assert f"https://colab.research.google.com/github/{where}/blob/main/{notebook}" in links
+    assert f"https://mybinder.org/v2/gh/{where}/main?urlpath=lab/tree/{notebook}" in links
+    assert (ROOT / notebook).is_file(), "the published branch has what the buttons open"
+    download = f"_sources/{notebook}"
+    assert urljoin(page, next(link for link in links if link.endswith(".ipynb"))) in {download, notebook}
+    assert [cell["id"] for cell in json.loads((SITE / download).read_text())["cells"]][1] == "setup"
+
+
 # --- in the browser -------------------------------------------------------------------------------
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address of the site, served on this machine while the tests of this file run."""
-    handler = functools.partial(QuietHandler, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visit:
-    """A browser tab that remembers whom it asked and what went wrong."""
-
-    page: Page
-    hosts: set[str | None] = field(default_factory=set)
-    errors: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", self._asked)
-        self.page.on("console", self._printed)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("response", self._answered)
-
-    def _asked(self, request: Request) -> None:
-        if request.url.startswith("http"):
-            self.hosts.add(urlparse(request.url).hostname)
-
-    def _printed(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def _answered(self, response: Response) -> None:
-        if response.status >= 400:
-            self.errors.append(f"{response.status} {response.url}")
-
-    def open(self, url: str) -> None:
-        self.hosts.clear()
-        self.errors.clear()
-        self.page.goto(url)
-        self.page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -184,47 +141,6 @@ def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": width, "height": height})
     yield Visit(context.new_page())
     context.close()
-
-
-# Runs in the page: what a reader would see of these as a mistake.
-PROBLEMS = """() => {
-  const root = document.documentElement;
-  const found = [];
-  if (root.scrollWidth > window.innerWidth) found.push(`the page is ${root.scrollWidth} pixels wide`);
-  for (const image of document.images) {
-    if (!image.alt.trim()) found.push(`no alt text: ${image.src}`);
-    if (!image.complete || !image.naturalWidth) found.push(`not shown: ${image.src}`);
-  }
-  for (const formula of document.querySelectorAll("mjx-merror, [data-mjx-error]")) {
-    found.push(`broken formula: ${formula.textContent}`);
-  }
-  for (const formula of document.querySelectorAll(".math")) {
-    if (!formula.querySelector("mjx-container")) found.push(`raw formula: ${formula.textContent}`);
-  }
-  return found;
-}"""
-
-# A change of scheme fades in, so this is waited for.
-SHOWS_SCHEME = """(scheme) => {
-  const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
-  return (r + g + b) / 3 < 128 === (scheme === "dark");
-}"""
-
-
-@needs_browser
-@pytest.mark.parametrize("page", PAGES)
-def test_page_renders_quietly_in_both_colour_schemes(visit, address, page):
-    visit.page.emulate_media(color_scheme="light")
-    visit.open(f"{address}/{page}")
-    if visit.page.locator(".math").count():
-        visit.page.wait_for_function("window.MathJax?.startup?.promise")
-        visit.page.evaluate("MathJax.startup.promise")
-    for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme)
-        visit.page.wait_for_function(SHOWS_SCHEME, arg=scheme, timeout=5_000)
-        assert visit.page.evaluate(PROBLEMS) == []
-    assert visit.hosts == {"127.0.0.1"}
-    assert visit.errors == []
 
 
 @needs_browser
@@ -273,14 +189,14 @@ def test_the_chunk_slider_is_alive_with_no_kernel(visit, address):
 
 # --- quizzes ----------------------------------------------------------------------------------------------------------
 
-QUIZZES = [page for page in PAGES if (SITE.parents[1] / "book" / "quizzes" / f"{Path(page).stem}.json").is_file()]
+QUIZZES = [page for page in PAGES if (ROOT / "book" / "quizzes" / f"{Path(page).stem}.json").is_file()]
 
 
 def quiz_of(visit: Visit, address: str, page: str) -> tuple[list[dict[str, Any]], Locator]:
     """The questions in their file, and their forms on the page."""
     visit.open(f"{address}/{page}")
     visit.page.locator(".hnet-quiz form").first.wait_for(timeout=20_000)
-    file = SITE.parents[1] / "book" / "quizzes" / f"{Path(page).stem}.json"
+    file = ROOT / "book" / "quizzes" / f"{Path(page).stem}.json"
     return json.loads(file.read_text(encoding="utf-8")), visit.page.locator(".hnet-quiz form")
 
 
@@ -360,13 +276,11 @@ def test_a_quiz_reads_numbers_as_people_write_them(visit, address):
         assert "a number first" in forms.nth(1).get_by_role("status").inner_text(), text
 
 
-AXE = SITE.parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 UNLABELLED = """() => axe.run(".hnet-quiz").then(found =>
   found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html}`))"""
 
 
 @needs_browser
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: run `npm ci`.")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_quiz_is_accessible_in_both_colour_schemes(visit, address, scheme):
     visit.page.emulate_media(color_scheme=scheme)
@@ -380,7 +294,28 @@ def test_a_quiz_is_accessible_in_both_colour_schemes(visit, address, scheme):
 
 # --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
 
-SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
+
+@needs_browser
+def test_the_site_works_from_a_stick_with_the_network_off(browser):
+    """Opened as files: pages, formulas, a widget that moves, and the search."""
+    context = browser.new_context(offline=True)
+    visit = Visit(context.new_page())
+    visit.open(f"{(SITE / WELCOME).as_uri()}")
+    player = visit.page.locator(".hnet-forgetting")
+    player.get_by_role("slider").press("Home")
+    assert player.evaluate("el => el.hnet.moment") == 0
+    visit.page.locator("a.right-next").click()
+    visit.page.wait_for_url("**/01_hypernetworks.html")
+    visit.page.locator("mjx-container").first.wait_for(timeout=15_000)
+    assert visit.page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    visit.open(f"{(SITE / 'search.html').as_uri()}?q=chunk")
+    visit.page.locator("#search-results a[href*=chunking]").first.wait_for(timeout=15_000)
+    assert visit.hosts == set()
+    assert visit.errors == []
+    context.close()
+
+
+# --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
 
 
 def shipped(page: str, widget: str, **wanted: str) -> dict[str, Any]:

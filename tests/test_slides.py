@@ -3,16 +3,14 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from browser import ROOT, needs_browser
 from nbformat.v4 import new_markdown_cell
-from playwright.sync_api import Browser, Page, sync_playwright
-from test_site import CHROMIUM, FLAGS, needs_browser
+from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).parents[1]
 REVEAL, MATHJAX = ROOT / "node_modules" / "reveal.js", ROOT / "book" / "_vendor" / "vendor" / "mathjax"
 CHAPTERS = ("01_hypernetworks", "02_output_regularizer")
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -80,14 +78,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebooks = [ROOT / "book" / f"{name}.ipynb" for name in CHAPTERS]
     subprocess.run([sys.executable, "book/_ext/slides.py", out, REVEAL, MATHJAX, *notebooks], cwd=ROOT, check=True)
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 # Runs on each slide: what an audience would see of it as a mistake.

@@ -5,12 +5,14 @@ A local Sphinx extension, named in _config.yml under `sphinx: local_extensions`.
 
 import platform
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -30,9 +32,21 @@ SHOWN_PACKAGES = (
     "sphinx",
     "hnetlib",
 )
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 VERSIONS_KEY = "hnet_pages_with_versions"
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
+# What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
+# such element; a button whose name leaves out what is written on it; scripts that hold up the first sight.
+MENDED = (
+    (re.compile(r' role="(?:list|doc-biblioentry)"(?= class="citation)'), ""),
+    (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
+    (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
+    (re.compile(r'<script (src="[^"]*(?:searchtools|language_data|searchindex)\.js)'), r"<script defer \1"),
+)
+# The one script of the head that must run where it stands: the lines after it speak to it. The others wait in turn.
+PROMPT = "documentation_options.js"
 # myst-nb numbers the lines of a notebook cell by cell, ten thousand lines each.
 LINES_PER_CELL = 10_000
 
@@ -46,6 +60,38 @@ class BuildVersions(SphinxDirective):
         rows += [(name, version(name)) for name in SHOWN_PACKAGES]
         rows += [("Operating system", f"{platform.system()} on {platform.machine()}")]
         return [_table(("What", "Version"), rows)]
+
+
+class CiteThis(SphinxDirective):
+    """`{cite-this}`: BibTeX entries for the book and for the paper, made from CITATION.cff."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(ROOT / "CITATION.cff"))
+        about = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+        paper = about["preferred-citation"]
+        book = {"version": about["version"], "url": about["repository-code"]}
+        where = {
+            "booktitle": paper["conference"]["name"],
+            "year": str(paper["year"]),
+            "note": paper["identifiers"][0]["value"],
+        }
+        entries = [_bibtex("misc", "hnetlib", about, book), _bibtex("inproceedings", "oswald2020", paper, where)]
+        block = nodes.literal_block("", "\n\n".join(entries), language="bibtex")
+        return [block]
+
+
+def _bibtex(kind: str, key: str, about: dict[str, Any], more: dict[str, str]) -> str:
+    """One entry; `about` is in the form of CITATION.cff."""
+    fields = {"title": f"{{{about['title']}}}", "author": " and ".join(map(_author, about["authors"])), **more}
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def _author(person: dict[str, str]) -> str:
+    if "name" in person:
+        return f"{{{person['name']}}}"
+    family = f"{person.get('name-particle', '')} {person['family-names']}".strip()
+    return f"{family}, {person['given-names']}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
@@ -96,14 +142,14 @@ def _place(node: nodes.Node | None) -> int | None:
     return None
 
 
-def keep_scripts_local(
+def keep_what_is_needed(
     app: Sphinx,
     pagename: str,
     templatename: str,
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """Drop thebe, whose loader names an outside host, and scripts that two extensions registered twice."""
+    """Drop thebe, whose loader names an outside host, and scripts that two extensions registered twice; defer many."""
     seen: set[str] = set()
     kept = []
     for script in context.get("script_files", []):
@@ -113,17 +159,35 @@ def keep_scripts_local(
             continue
         seen.add(name)
         kept.append(script)
+        if not body and PROMPT not in name:
+            script.attributes["defer"] = "defer"
     context["script_files"][:] = kept
+    styles = context.get("css_files", [])
+    styles[:] = [style for style in styles if "thebe" not in str(getattr(style, "filename", style))]
 
 
 def set_theme_options(app: Sphinx, config: Any) -> None:
     """Single options only: `html_theme_options` in _config.yml would wipe those that jupyter-book sets."""
     config.html_theme_options["navbar_persistent"] = []
     config.html_theme_options["show_toc_level"] = 2
+    config.html_theme_options["extra_footer"] = f"Version {VERSION}"
     config.html_theme_options["logo"] = {
         "text": "Continual learning with hypernetworks",
         "alt_text": "Home",
     }
+
+
+def mend_pages(app: Sphinx, error: Exception | None) -> None:
+    """Put right in the finished pages what no option of the theme changes; see MENDED."""
+    if error is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        mended = text
+        for wrong, right in MENDED:
+            mended = wrong.sub(right, mended)
+        if mended != text:
+            path.write_text(mended, encoding="utf-8")
 
 
 def finish_scripts(app: Sphinx, error: Exception | None) -> None:
@@ -142,10 +206,12 @@ def finish_scripts(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("build-versions", BuildVersions)
+    app.add_directive("cite-this", CiteThis)
     app.add_css_file("custom.css", priority=900)
     app.connect("config-inited", set_theme_options)
     app.connect("env-get-outdated", reread_versions)
     app.connect("doctree-read", require_alt_text)
-    app.connect("html-page-context", keep_scripts_local, priority=900)
+    app.connect("html-page-context", keep_what_is_needed, priority=900)
     app.connect("build-finished", finish_scripts)
+    app.connect("build-finished", mend_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -34,7 +34,7 @@ function render({ model, el }) {
       const dot = make("input", { type: "radio", name, value: method, style: `accent-color:${colors[method]}` });
       dot.addEventListener("change", () => choose(method));
       const style = "display:inline-flex;gap:.4rem;align-items:center;min-height:2.2rem;cursor:pointer";
-      return make("label", { style }, dot, make("b", { style: `color:${visible(colors[method])}` }, method));
+      return make("label", { style }, dot, make("b", { style: `border-bottom:3px solid ${visible(colors[method])}` }, method));
     }),
   );
   const said = saying();
