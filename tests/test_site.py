@@ -202,10 +202,11 @@ def test_the_site_works_from_a_stick_with_the_network_off(browser):
     visit.page.wait_for_url("**/01_hypernetworks.html")
     visit.page.locator("mjx-container").first.wait_for(timeout=15_000)
     assert visit.page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    assert visit.errors == []
+    # Titles are found; the lines that quote each page are fetched, which a browser refuses to pages opened as files.
     visit.open(f"{(SITE / 'search.html').as_uri()}?q=chunk")
     visit.page.locator("#search-results a[href*=chunking]").first.wait_for(timeout=15_000)
     assert visit.hosts == set()
-    assert visit.errors == []
     context.close()
 
 
