@@ -41,9 +41,7 @@ LOOK = """
 sys.path.insert(0, "")  # as in a kernel
 import hnetlib
 from hnetlib.experiments import record
-from importlib.metadata import distribution
 print("fetched", hnetlib.__file__)
-print("installed", distribution("hnetlib").locate_file("hnetlib"))
 print("records", len(record.best("p10-cl1-hnet")))
 """
 
@@ -95,5 +93,5 @@ def test_it_fetches_and_installs_the_package_in_a_fresh_environment(tmp_path: Pa
     assert ran.returncode == 0, ran.stderr
     said = dict(line.split(" ", 1) for line in ran.stdout.splitlines() if " " in line)
     assert Path(said["fetched"]).is_relative_to(tmp_path / "hnetlib-book")
-    assert Path(said["installed"]).is_relative_to(tmp_path / "venv")
+    assert list((tmp_path / "venv").rglob("site-packages/hnetlib/__init__.py")), "pip has installed it as well"
     assert int(said["records"]) >= 1
