@@ -31,7 +31,7 @@ define timed
 echo "==> $(1): done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help setup vendor book slides test bench lint lab serve notebooks lock clean
+.PHONY: help setup vendor book assignments grade slides test bench lint lab serve notebooks lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -106,11 +106,16 @@ endef
 EXECUTE := python book/_ext/execute.py _build/.jupyter_cache $(CELL_TIMEOUT) book/*.ipynb 2> _build/execute.log || \
   { cat _build/execute.log >&2; false; }
 
+# The assignments, and a copy that the site offers for download (html_extra_path in _config.yml).
+RELEASE := python book/assignments/release.py _build/assignments && rm -rf _build/extra && mkdir -p _build/extra && \
+  cp -R _build/assignments _build/extra/assignments
+
 # A failed build forgets the pages it has read: Sphinx would not repeat their warnings, and the next build would pass.
 book: setup vendor  ## execute every chapter and build the site into _build/html
 	$(call afresh,run,$(RUN_KEY),_build/.jupyter_cache _build/.doctrees)
 	$(call afresh,site,$(SITE_KEY),$(SITE) _build/.doctrees)
 	$(call timed,execute the chapters,$(EXECUTE))
+	$(call timed,write the assignments,$(RELEASE))
 	$(call timed,build the site,$(BUILD) || { rm -rf _build/.doctrees; false; })
 	@echo "The book is at $(SITE)/index.html; 'make serve' shows it at http://127.0.0.1:$(PORT)/"
 
@@ -125,6 +130,20 @@ slides: setup vendor  ## make slides of the first two chapters in _build/slides 
 lab: setup  ## open the chapters in JupyterLab
 	@jupyter-lab book
 
+# --- for teachers ---------------------------------------------------------------------------------
+
+ASSIGNMENTS := _build/assignments
+OUT ?= _build/grades
+
+assignments: setup  ## write the assignments, without solutions, into _build/assignments
+	$(call timed,write the assignments,$(RELEASE))
+	@echo "They are in $(ASSIGNMENTS)"
+
+grade: setup  ## grade a folder of notebooks: make grade SUBMISSIONS=folder (OUT=_build/grades)
+	@test -n "$(SUBMISSIONS)" || { echo "Which notebooks? make grade SUBMISSIONS=folder, with STUDENT/ASSIGNMENT.ipynb" \
+	  "or STUDENT_ASSIGNMENT.ipynb in it." >&2; exit 1; }
+	@$(BIN)/python book/assignments/grade.py "$(SUBMISSIONS)" --out "$(OUT)"
+
 # --- for contributors -----------------------------------------------------------------------------
 
 UNIT_TESTS := pytest -q -n 2 --dist loadfile
@@ -137,7 +156,7 @@ test: lint book  ## build the book, then run every test and every notebook
 
 define LINT
 ruff check hnetlib tests benchmarks book && ruff format --check hnetlib tests benchmarks book && \
-mypy hnetlib tests benchmarks book/_ext && nbqa mypy book/*.ipynb
+mypy hnetlib tests benchmarks book/_ext book/assignments && nbqa mypy book/*.ipynb
 endef
 
 # Both cores, no checks of shapes, and the authors' package beside ours; it declares no dependencies.

@@ -17,7 +17,8 @@ from torch import Tensor
 from hnetlib.data import BUILDERS, data_dir, load_images
 from hnetlib.errors import ConfigError, HnetError, RecordError, UnknownExperimentError
 from hnetlib.experiments import record, registry, run, sweep
-from hnetlib.experiments.config import Tier, as_dict
+from hnetlib.experiments.check import belongs, faults
+from hnetlib.experiments.config import Tier, as_dict, flatten
 from hnetlib.experiments.report import as_markdown, cells, pending, report
 
 app = typer.Typer(
@@ -265,12 +266,26 @@ def show(path: Annotated[str, typer.Argument(metavar="RECORD", help="A file, or 
     out.print(table)
 
 
-def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings with dots for levels."""
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+@app.command("check")
+def check_(paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Records, from any machine.")]) -> None:
+    """Check records before they join the others: schema, settings, numbers, and where they come from."""
+    bad = 0
+    for path in paths:
+        found = faults(path)
+        for fault in found:
+            fail(f"{path}: {fault}")
+        bad += bool(found)
+        if not found:
+            run = record.load(path)
+            made = run.provenance
+            out.print(f"{path}: good. It belongs at {belongs(run)}.", highlight=False, soft_wrap=True)
+            out.print(
+                f"  {run.experiment}, seed {run.seed}, {run.tier} tier; commit {made.commit[:12]}, {made.started}, "
+                f"torch {made.torch}, {made.device}, {made.wall_seconds / 60:.1f} min, resumed {made.resumed} times",
+                highlight=False,
+                soft_wrap=True,
+            )
+    raise typer.Exit(1 if bad else 0)
 
 
 def main() -> None:

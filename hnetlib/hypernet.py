@@ -56,7 +56,8 @@ class HyperNetwork(nn.Module):
     """f_h(e, Θ_h): generates the weights Θ_trgt of a target network, a chunk at a time (Sect. 2.2).
 
     A *full* hypernetwork, which makes all weights in one go, is the chunked one with a single chunk and an empty
-    chunk embedding: leave `chunk_size` and `chunk_dim` out. Matrices start Xavier-uniform, biases at 0,
+    chunk embedding: leave `chunk_size` and `chunk_dim` out. With chunks it can still come as close as one likes to
+    whatever a full one can make (Proposition 1, Eqs. 10-15). Matrices start Xavier-uniform, biases at 0,
     embeddings N(0, 1), as in the paper's code; `hnetlib.initialization` has alternatives.
 
     Args:

@@ -51,7 +51,7 @@ class OutputRegularizer:
         self.targets = self.hnet(self.embeddings)
 
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
-        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²."""
+        """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²: Eq. 1, with embeddings as the old inputs."""
         return F.mse_loss(functional_call(self.hnet, dict(theta), (live,)), self.targets, reduction="sum")
 
 

@@ -118,7 +118,7 @@ POLYNOMIALS: list[tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = [
 
 
 def polynomials(seed: int = 0, num_samples: int = 100, sigma: float = 0.05) -> list[Task]:
-    """The toy regression of Fig. 2: three polynomials on disjoint intervals, noisy samples for training.
+    """The toy regression of Fig. 2 (Eqs. 7-9): three polynomials on disjoint intervals, noisy samples for training.
 
     The test half is the noiseless polynomial on an even grid of 200 points.
     """

@@ -26,7 +26,7 @@ def hnet(*arguments: str | Path, **environment: str) -> subprocess.CompletedProc
 
 def test_help_names_all_commands() -> None:
     said = hnet("--help").stdout
-    for command in ("list", "run", "report", "data", "show"):
+    for command in ("list", "run", "report", "data", "show", "check"):
         assert command in said
     assert "Exit status" in said
 
@@ -146,3 +146,16 @@ def test_no_ray_cluster_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     done = hnet("run", "fig2", *SHORT, "--out", tmp_path, "--ray", "127.0.0.1:1")
     assert done.returncode == 1 and "no Ray cluster" in done.stderr
+
+
+def test_check_says_where_a_record_belongs_or_what_is_wrong_with_it(tmp_path: Path) -> None:
+    good = record.place("s-cl1-hnet", 0)
+    said = hnet("check", good)
+    assert said.returncode == 0
+    assert "belongs at data/results/s-cl1-hnet/seed-0.json" in said.stdout
+    assert record.load(good).provenance.commit[:12] in said.stdout
+    bad = tmp_path / "seed-0.json"
+    bad.write_text(good.read_text().replace('"seed": 0', '"seed": -1'))
+    said = hnet("check", good, bad)
+    assert said.returncode == 1
+    assert "good" in said.stdout and "Seeds count from 0" in said.stderr

@@ -207,6 +207,13 @@ def test_the_past_is_distilled_in_the_heads_of_the_scenario(scenario: Scenario) 
     torch.testing.assert_close(found, torch.as_tensor(wanted))
 
 
+def test_soft_targets_may_leave_room_for_new_classes() -> None:
+    learner, says, said = rehearsal(OldData([]), Scenario.CL3), torch.randn(1, 5, 4), torch.randn(1, 5, 2)
+    torch.testing.assert_close(learner.compare(says, said), reference(says, said, 2.0))
+    learner.leave_room = True
+    torch.testing.assert_close(learner.compare(says, said), reference(says, F.pad(said, (0, 2)), 2.0))
+
+
 @pytest.mark.parametrize("make", [lambda even: rehearsal(plain_vae()), lambda even: plain_vae()])
 def test_the_new_task_weighs_one_half_or_as_much_as_any_other(make: Callable[[bool], Any], tasks: list[Task]) -> None:
     stream = one_softmax(tasks)

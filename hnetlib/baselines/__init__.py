@@ -1,6 +1,6 @@
 """Methods to compare with, each a `Learner`."""
 
-from hnetlib.baselines.bounds import Anew, FromScratch, Joint
+from hnetlib.baselines.bounds import FromScratch, Joint
 from hnetlib.baselines.dgr import Autoencoder, ReplayedVAE
 from hnetlib.baselines.ewc import EWC
 from hnetlib.baselines.finetuning import FineTuning
@@ -12,7 +12,6 @@ __all__ = [
     "EWC",
     "HAT",
     "SI",
-    "Anew",
     "Autoencoder",
     "FineTuning",
     "FromScratch",

@@ -1,67 +1,29 @@
 """What forgetting is measured against: a network for each task, and one that is never denied old data."""
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from hnetlib.baselines.finetuning import FineTuning
 from hnetlib.errors import SizeError, learned
-from hnetlib.initialization import xavier_
-from hnetlib.learner import HyperNetLearner
-from hnetlib.target import of_head
 from hnetlib.tasks import Task
 
-Weights = dict[str, Tensor]
-
 
 @dataclass
-class FromScratch(FineTuning):
-    """A new network for each task, all of them kept: nothing to forget, nothing to transfer, T times the weights."""
+class FromScratch:
+    """A new learner for each task, all of them kept: nothing to forget, nothing to transfer, T times the weights.
 
-    SHARED: ClassVar[bool] = False
+    Args:
+        make: gives a new learner, with random weights of its own.
+    """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.new = copy.deepcopy(self.module)
-        self.networks: list[Weights] = []
-
-    def fit(self, task: Task) -> None:
-        """Begin anew, with other random matrices, and train on the task alone."""
-        if self.heads:
-            self.module.load_state_dict(xavier_(copy.deepcopy(self.new)).state_dict())
-        super().fit(task)
-
-    def consolidate(self, task: Task) -> None:
-        """Keep the task's network."""
-        self.networks.append(copy.deepcopy(self.module.state_dict()))
-
-    def answer(self, x: Tensor, task: int) -> Tensor:
-        """Outputs of the task's own network."""
-        return of_head(functional_call(self.module, self.networks[task], (x,)), self.heads[task])
-
-    def state_dict(self) -> dict[str, Any]:
-        """Every task's network."""
-        return {**super().state_dict(), "networks": self.networks}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the place of the learner that gave this state."""
-        super().load_state_dict(state_dict)
-        self.networks = list(state_dict["networks"])
-
-
-@dataclass
-class Anew:
-    """A new learner for each task, all of them kept: what another method does from scratch."""
-
-    make: Callable[[], HyperNetLearner]
+    make: Callable[[], Any]
 
     def __post_init__(self) -> None:
-        self.learners: list[HyperNetLearner] = []
+        self.learners: list[Any] = []
 
     def learn(self, task: Task) -> None:
         """Learn one more task; what was learned before plays no part.

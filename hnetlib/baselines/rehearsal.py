@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from hnetlib.baselines.finetuning import FineTuning
 from hnetlib.errors import SizeError
@@ -35,6 +36,8 @@ class Rehearsal(FineTuning):
         num_tasks: how many tasks there will be; None: not known, so the memory learns each of them.
         temperature: of the soft targets.
         even: give the T-th task the weight 1/T instead of one half, as the code of [vandeven2018] does.
+        leave_room: in soft targets, a class that is new has the logit 0, as in the paper's code, instead of no
+            probability at all, as in [vandeven2018]. Matters in CL3 alone: elsewhere a task brings no new class.
     """
 
     memory: Memory = field(kw_only=True)
@@ -42,6 +45,7 @@ class Rehearsal(FineTuning):
     num_tasks: int | None = None
     temperature: float = 2.0
     even: bool = False
+    leave_room: bool = False
 
     def fit(self, task: Task) -> None:
         """Train the classifier, with the past if there is one."""
@@ -79,9 +83,10 @@ class Rehearsal(FineTuning):
     def compare(
         self, says: Float[Tensor, "tasks samples now"], said: Float[Tensor, "tasks samples then"]
     ) -> Float[Tensor, ""]:
-        """Distillation [hinton2015]: cross-entropy of softened outputs; classes that are new now had probability 0."""
+        """Distillation [hinton2015]: cross-entropy of softened outputs."""
+        said = F.pad(said, (0, says.shape[-1] - said.shape[-1]), value=0.0 if self.leave_room else CLOSED)
         probability = (said / self.temperature).softmax(dim=-1)
-        log_probability = (says / self.temperature).log_softmax(dim=-1)[..., : said.shape[-1]]
+        log_probability = (says / self.temperature).log_softmax(dim=-1)
         return -(probability * log_probability).sum(dim=-1).mean() * self.temperature**2
 
     def state_dict(self) -> dict[str, Any]:

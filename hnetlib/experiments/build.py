@@ -15,7 +15,6 @@ from hnetlib.baselines import (
     EWC,
     HAT,
     SI,
-    Anew,
     Autoencoder,
     FineTuning,
     FromScratch,
@@ -41,7 +40,7 @@ from hnetlib.vae import Latent, Memory
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 PICTURES = {"cifar": ("cifar10", "cifar100"), "shapes": ("shapes",)}  # data sets of colour pictures, in order
-Learning = HyperNetLearner | Anew | FineTuning | TaskInference | Gallery
+Learning = HyperNetLearner | FromScratch | FineTuning | TaskInference | Gallery
 # What a hypernetwork protects: a classifier, a generator that replays, a generator alone.
 Protected = settings.HNET | settings.Replay | settings.Pictures
 
@@ -136,9 +135,9 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.FineTuning():
             return FineTuning(module, training)
         case settings.FromScratch(hypernet=None):
-            return FromScratch(module, training)
+            return FromScratch(lambda: FineTuning(network(config, tasks).to(device), training))
         case settings.FromScratch(hypernet=settings.Hypernet() as hypernet):
-            return Anew(lambda: generated(config, settings.HNET(hypernet), copy.deepcopy(module), training))
+            return FromScratch(lambda: generated(config, settings.HNET(hypernet), copy.deepcopy(module), training))
         case settings.Joint():
             return Joint(module, training, tasks=tasks)
         case settings.EWC() as ewc:
@@ -157,8 +156,15 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             answers = generated(config, method, module, training)
             return TaskInference(answers, task_classifier(config, replay, training, tasks, device))
         case settings.Replay() as replay:
-            scenario, past = Scenario[config.tasks.scenario], memory(replay, training, tasks, device)
-            return Rehearsal(module, training, memory=past, scenario=scenario, num_tasks=len(tasks), even=replay.even)
+            return Rehearsal(
+                module,
+                training,
+                memory=memory(replay, training, tasks, device),
+                scenario=Scenario[config.tasks.scenario],
+                num_tasks=len(tasks),
+                even=replay.even,
+                leave_room=replay.leave_room,
+            )
         case settings.Pictures() as pictures:
             FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
@@ -263,7 +269,7 @@ def num_weights(learner: Any) -> dict[str, int]:
             return {**own, **{f"{name} of replay": size for name, size in replay.items()}}
         case Gallery():
             return num_weights(learner.generator)
-        case Anew():
+        case FromScratch():
             parts = [num_weights(one) for one in learner.learners]
             return {name: sum(part[name] for part in parts) for name in parts[0]}
     return {}

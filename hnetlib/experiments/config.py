@@ -132,6 +132,7 @@ class Replay:
     generator_beta: Strength = 0.0  # its β_output
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
     even: bool = False  # the T-th task weighs 1/T, not one half; in HNET+TIR, for the task classifier
+    leave_room: bool = False  # for new classes in soft targets (CL3)
     sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
     sampled_chunks: Count | None = None
 
@@ -281,7 +282,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
         for step in way:
             place = place.get(step) if isinstance(place, dict) else None
         if not isinstance(place, dict) or key not in place:
-            raise ConfigError(f"There is no setting {path!r}; the known ones are {', '.join(keys(data))}.")
+            raise ConfigError(f"There is no setting {path!r}; the known ones are {', '.join(flatten(data))}.")
         place[key] = value
     try:
         return TypeAdapter(Config).validate_python(data)
@@ -291,9 +292,9 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
         raise ConfigError(f"{where or ', '.join(values)}: {first['msg']}, got {first['input']!r}.") from None
 
 
-def keys(data: dict[str, Any], prefix: str = "") -> list[str]:
-    """All settings, with dots for levels."""
-    found = []
+def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their whole name, with dots for levels: "method.beta"."""
+    flat: dict[str, Any] = {}
     for key, value in data.items():
-        found += keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
-    return found
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

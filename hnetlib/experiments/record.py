@@ -184,12 +184,21 @@ def arrays(run: Mapping[str, Any], folder: Path | None = None) -> dict[str, Tens
     """
     if run["arrays_sha256"] is None:
         raise RecordError(f"The record of {run['experiment']}, seed {run['seed']}, has no arrays.")
-    path = place(run["experiment"], run["seed"], run["tier"], folder or RESULTS).with_suffix(".safetensors")
+    path = place(run["experiment"], run["seed"], run["tier"], folder or RESULTS)
+    return read_arrays(path.with_suffix(".safetensors"), run["arrays_sha256"])
+
+
+def read_arrays(path: Path, sha256: str) -> dict[str, Tensor]:
+    """The arrays in a file that has this SHA-256.
+
+    Raises:
+        RecordError: the file is missing, damaged, or another one.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path} cannot be read ({error}).") from None
-    if hashlib.sha256(content).hexdigest() != run["arrays_sha256"]:
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise RecordError(f"{path} is not the file that its record names: get it again from the repository.")
     return load_tensors(content)
 

@@ -129,9 +129,9 @@ add("s-cl2-hnet-ent", "Table 1", split(HNET(S_HNET), "CL2"), rows={"s-cl2-hnet-e
 EWC_STRENGTH = {"p10": 100.0, "s-CL1": 1e5, "s-CL2": 1e10, "s-CL3": 1e9}
 SI_STRENGTH = {"p10-CL1": 10.0, "p10-CL2": 10.0, "p10-CL3": 5.0, "s-CL1": 10.0, "s-CL2": 5e4, "s-CL3": 5e3}
 SCENARIOS: tuple[ScenarioName, ...] = ("CL1", "CL2", "CL3")
-P10_R = Replay("hnet-r", (1000, 1000), (400, 400), 100, P10_VAE, 0.05)  # [p]
+P10_R = Replay("hnet-r", (1000, 1000), (400, 400), 100, P10_VAE, 0.05, leave_room=True)  # [p, c]
 P10_TIR = Replay("hnet-tir", (1000, 1000), (1000, 1000), 100, P10_VAE, 0.05, HNET(P10_HNET))  # [p]
-S_R = Replay("hnet-r", (400, 400), (250, 350), 100, S_VAE, 0.01)  # [p]
+S_R = Replay("hnet-r", (400, 400), (250, 350), 100, S_VAE, 0.01, leave_room=True)  # [p, c]
 S_TIR = Replay("hnet-tir", (400, 400), (50, 150), 100, S_VAE, 0.05, HNET(S_HNET))  # [p]
 
 for key, sequence, vae, with_r, with_tir in (
@@ -145,17 +145,23 @@ for key, sequence, vae, with_r, with_tir in (
         add(f"{name}-si", "Table 1", sequence(SI(SI_STRENGTH[f"{key}-{scenario}"]), scenario))
         add(f"{name}-dgr", "Table 1", sequence(Replay("dgr", vae, vae), scenario))
         add(f"{name}-hnet-r", "Tables 1-3", sequence(with_r, scenario))
-        add(f"{name}-replay-upper-bound", "Table 2", sequence(Replay("replay-upper-bound"), scenario))
+        add(f"{name}-replay-upper-bound", "Table 2", sequence(Replay("replay-upper-bound", leave_room=True), scenario))
     # HNET+TIR has a head for each task in CL1 and CL3: one training answers both.
     both = {f"{key}-cl1-hnet-tir": "given", f"{key}-cl3-hnet-tir": "inferred"}
     add(f"{key}-cl1-hnet-tir", "Tables 1 and 3", sequence(with_tir), rows=both)
     cl2 = f"{key}-cl2-hnet-tir"
     add(cl2, "Table 1", sequence(with_tir, "CL2"), rows={cl2: "inferred"})
 
-# The implementation of van de Ven & Tolias gives the T-th task the weight 1/T, the released code one half. Here both.
-for name, replay in (("hnet-r", S_R), ("dgr", Replay("dgr", (400, 400), (400, 400)))):
-    entry = f"s-cl3-{name}-even"
-    EXPERIMENTS[entry] = Experiment(entry, "not in the paper", split(replace(replay, even=True), "CL3"), 5)
+# Where the code of van de Ven & Tolias and that of the paper differ, both ways [c]. The former gives the T-th task the
+# weight 1/T, the latter one half. The former's soft targets leave new classes nothing, the latter's the logit 0.
+S_DGR, S_STRICT = Replay("dgr", (400, 400), (400, 400)), replace(S_R, leave_room=False)
+for name, replay in (
+    ("dgr-even", replace(S_DGR, even=True)),
+    ("dgr-room", replace(S_DGR, leave_room=True)),
+    ("hnet-r-strict", S_STRICT),
+    ("hnet-r-even", replace(S_STRICT, even=True)),
+):
+    EXPERIMENTS[f"s-cl3-{name}"] = Experiment(f"s-cl3-{name}", "not in the paper", split(replay, "CL3"), 5)
 
 # -- long sequences: PermutedMNIST-100 and -250 ---------------------------------------------------------------------
 

@@ -3,12 +3,18 @@
 import json
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from hnetlib.experiments import record
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
 
 CLOSE = 0.5  # points: as good as equal
 ERRORS = 3.0  # combined standard errors: may be chance
@@ -54,10 +60,12 @@ def status(difference: float, sem: float | None, paper_sem: float | None) -> str
     return "reproduced" if difference >= -allowed else "short"
 
 
-def report(folder: Path = record.RESULTS) -> list[Row]:
-    """One row for each of the paper's numbers, in the order of its tables."""
-    targets = json.loads((record.PACKAGE / "experiments" / "paper" / "targets.json").read_text(encoding="utf-8"))
-    return [answer(target, folder) for target in targets["rows"]]
+def report(folder: Path = record.RESULTS, ids: Sequence[str] | None = None) -> list[Row]:
+    """One row for each of the paper's numbers, in the order of its tables; with `ids`, those rows in that order."""
+    path = record.PACKAGE / "experiments" / "paper" / "targets.json"
+    targets = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    wanted = targets if ids is None else [target for row in ids for target in targets if target["id"] == row]
+    return [answer(target, folder) for target in wanted]
 
 
 def answer(target: dict[str, Any], folder: Path) -> Row:
@@ -101,3 +109,17 @@ def as_markdown(rows: list[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace(
         " ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
     )
+
+
+def table(*ids: str) -> "Markdown":
+    """For a notebook: the rows with these ids, as `as_markdown` writes them."""
+    from IPython.display import Markdown  # only a notebook has it
+
+    return Markdown(as_markdown(report(ids=ids)))
+
+
+def recorded(experiment: str) -> tuple[list[Tensor], str]:
+    """For a figure: the accuracy matrices of an experiment's records at the best tier, and tier and n in words."""
+    runs = record.best(experiment)
+    origin = f"{runs[0]['tier']} tier, n = {len(runs)}" if runs else "no record yet"
+    return [record.as_matrix(run) for run in runs], origin

@@ -1,0 +1,64 @@
+"""`{hyperparameters}`: every setting of every family of experiments, its values, and who says so."""
+
+from html import escape
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from hnetlib.experiments.sources import FAMILIES, Rule, table
+from scoreboard import Generated
+
+SAID_BY = {"paper": "paper", "code": "released code", "choice": "our choice"}
+SEVERAL = 4  # values that are all shown
+
+
+def shown(value: Any) -> str:
+    """A value as a reader writes it."""
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(map(shown, value)) + ")"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def all_shown(values: list[Any]) -> str:
+    """Values, or how many from where to where."""
+    if len(values) <= SEVERAL:
+        return "; ".join(map(shown, values))
+    try:
+        return f"{len(values)} values, {shown(min(values))} to {shown(max(values))}"
+    except TypeError:
+        return f"{len(values)} values"
+
+
+class Hyperparameters(Generated):
+    """A table for each family, folded away."""
+
+    def html(self) -> str:
+        return "".join(map(self.family, FAMILIES))
+
+    def family(self, title: str) -> str:
+        entries = table(title)
+        ours = sum(rule.source == "choice" for _, rule in entries)
+        lines = "".join(self.line(setting, rule, values) for (setting, rule), values in entries.items())
+        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("Setting", "Value", "From"))
+        return (
+            f'<details class="sb-family"><summary>{escape(title)} '
+            f"<small>{len(entries)} settings, {ours} of them our choice</small></summary>"
+            f'<table class="sb-table"><caption class="sb-hidden">{escape(title)}: settings</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
+        )
+
+    def line(self, setting: str, rule: Rule, values: list[Any]) -> str:
+        note = f"<small>{escape(rule.note)}</small>" if rule.note else ""
+        return (
+            f'<tr><th scope="row"><code>{setting}</code></th><td data-label="Value">{escape(all_shown(values))}</td>'
+            f'<td data-label="From"><span class="sb-tag sb-{rule.source}">{SAID_BY[rule.source]}</span>{note}</td></tr>'
+        )
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("hyperparameters", Hyperparameters)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,11 @@
+"""What nbgrader needs to know of the assignments; `make grade` and a JupyterHub's formgrader both read it."""
+
+from traitlets.config import get_config
+
+c = get_config()
+c.CourseDirectory.course_id = "hnetlib"
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+c.Execute.timeout = 60  # seconds for one cell
+c.Execute.skip_cells_with_tag = ""  # nobody skips a test by giving it a tag
+c.OverwriteCells.add_missing_cells = True
