@@ -92,7 +92,7 @@ book/_vendor/.stamp: package.json package-lock.json .npmrc Makefile | $(VENV)/.s
 # not its extensions, nor which pages are gone. So checksums of those decide whether cache and site start afresh.
 define RUN_KEY
 { echo "$(HNET_TIER)"; cksum constraints.txt; \
-  find hnetlib data -type f \( -name '*.py' -o -name '*.js' -o -name '*.json' \) | LC_ALL=C sort | xargs cksum; } | cksum
+  find hnetlib data book/quizzes -type f \( -name '*.py' -o -name '*.js' -o -name '*.json' \) | LC_ALL=C sort | xargs cksum; } | cksum
 endef
 SITE_KEY := cksum _config.yml _toc.yml pyproject.toml package.json Makefile book/_ext/*.py | cksum
 

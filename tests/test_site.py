@@ -225,7 +225,8 @@ def answered(form: Locator, question: dict[str, Any], chosen: list[dict[str, Any
 def test_a_quiz_tells_right_from_wrong_and_says_why(visit, address, page):
     questions, forms = quiz_of(visit, address, page)
     assert forms.count() == len(questions)
-    for form, question in zip(forms.all(), questions, strict=True):
+    wide = visit.page.evaluate("innerWidth") > 600  # the same script on a phone: one question there is enough
+    for form, question in list(zip(forms.all(), questions, strict=True))[: None if wide else 1]:
         right = [answer for answer in question["answers"] if answer.get("correct")]
         if question["type"] != "numeric":
             assert "first" in answered(form, question, [])
