@@ -125,7 +125,11 @@ def settings(experiment: Experiment) -> Iterator[tuple[str, Any]]:
     others = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}
     for setting, value in flatten(config).items():
         named = setting.rpartition(".")[2] in ("name", "kind")
-        if not named and value not in (None, False, ()) and setting not in others.get(config["target"]["kind"], ()):
+        if (
+            not named
+            and value not in (None, False, (), "none")
+            and setting not in others.get(config["target"]["kind"], ())
+        ):
             yield setting, value
 
 
