@@ -1,6 +1,7 @@
 """`{equation-index}`: from the paper's equations to the code, with pages of source that the links lead to."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from scoreboard import FRESH
 
 ROOT = Path(__file__).parents[2]
+ANCHOR = re.compile(r'<a id="(L-\d+)"[^>]*></a>')
 EQUATIONS = ROOT / "book" / "equations.toml"
 
 
@@ -73,7 +75,7 @@ def as_markdown(equation: dict[str, Any]) -> str:
     labels = ", ".join(f"{{eq}}`{label}`" for label in equation["labels"])
     here = f"[](/book/{equation['chapter']}.ipynb)" + (f", as {labels}" if labels else "")
     lines = [f"## {title}. {equation['title']}", "", "```{math}", equation["tex"], "```", "", f"Derived in {here}.", ""]
-    lines += ["| Symbol | In the package | |", "|---|---|---|"]
+    lines += ["| Symbol | In the package | What it is |", "|---|---|---|"]
     for tex, name, words in equation["symbols"]:
         lines.append(
             f'| ${tex}$ | <a href="{address(name)}"><code>{name.removeprefix("hnetlib.")}</code></a> | {words} |'
@@ -103,6 +105,7 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     for module in modules():
         text = source(module).read_text(encoding="utf-8")
         listing = app.builder.highlighter.highlight_block(text, "python", lineanchors="L")  # type: ignore[attr-defined]
+        listing = ANCHOR.sub(r'<span id="\1"></span>', listing)  # links without text are read out, hundreds of them
         back = '<p><a href="../book/equations.html">From equation to code</a></p>'
         yield f"source/{module}", {"title": module, "body": f"<h1>{module}</h1>{back}{listing}"}, "page.html"
 

@@ -3,6 +3,7 @@
 A local Sphinx extension, named in _config.yml under `sphinx: local_extensions`.
 """
 
+import os
 import platform
 import re
 import tomllib
@@ -18,6 +19,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from hnetlib.experiments.record import processor
 
 LOGGER = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class BuildVersions(SphinxDirective):
         rows = [("Python", platform.python_version())]
         rows += [(name, version(name)) for name in SHOWN_PACKAGES]
         rows += [("Operating system", f"{platform.system()} on {platform.machine()}")]
+        rows += [("Processor", f"{processor()}, {os.cpu_count()} cores, one thread a chapter unless set otherwise")]
+        rows += [("Tier of the live cells", os.environ.get("HNET_TIER", "quick"))]
         return [_table(("What", "Version"), rows)]
 
 

@@ -122,10 +122,13 @@ def rule(experiment: str, setting: str) -> Rule:
 def settings(experiment: Experiment) -> Iterator[tuple[str, Any]]:
     """What is set in an experiment: not what is left out, nor what only other networks have."""
     config = as_dict(experiment.config)
-    others = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}
+    kind = config["target"]["kind"]
+    others = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}.get(
+        kind, ()
+    )
     for setting, value in flatten(config).items():
         named = setting.rpartition(".")[2] in ("name", "kind")
-        if not named and value not in (None, False, ()) and setting not in others.get(config["target"]["kind"], ()):
+        if not named and setting not in others and value not in (None, False, (), "none"):
             yield setting, value
 
 
