@@ -34,7 +34,7 @@ endef
 .PHONY: help setup vendor book assignments grade slides pdf links test bench lint lab serve notebooks lock clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # --- the environment ------------------------------------------------------------------------------
 

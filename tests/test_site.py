@@ -35,6 +35,12 @@ pytestmark = needs_site
 # --- what the files say, without a browser ------------------------------------------------------
 
 
+def test_the_site_offers_every_assignment_without_its_solution() -> None:
+    offered = {path.stem: path.read_text(encoding="utf-8") for path in (SITE / "assignments").glob("*.ipynb")}
+    assert set(offered) == {path.stem for path in SITE.parents[1].glob("book/assignments/source/*/*.ipynb")}
+    assert not [name for name, text in offered.items() if "### BEGIN" in text]
+
+
 class Links(HTMLParser):
     """Collects what a page can be linked at, what it links to and what it loads."""
 

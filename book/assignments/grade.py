@@ -67,8 +67,9 @@ class Grader:
         result = Result(submission)
         try:
             self.try_to(submission, student, result)
-        except (SubmissionError, GradingError) as error:
-            result.remarks.append(f"0 points: {error}")
+        except Exception as error:  # one strange file must not cost the others their marks
+            known = isinstance(error, SubmissionError | GradingError)
+            result.remarks.append(f"0 points: {error if known else repr(error)}")
             result.marks = self.nothing(submission.assignment)
         return result
 
@@ -125,7 +126,7 @@ def grade(folder: Path, out: Path, timeout: int = 60, limit: float = 600, source
             results.append(result)
             print(f"{i}/{len(submissions)} {describe(result)}", flush=True)
             write_feedback(result, folder, out)
-    write_tables(results, out)
+            write_tables(results, out)  # again and again: Ctrl-C leaves what was done
     return results
 
 

@@ -280,20 +280,6 @@ def learn(hnet, target, task, training, beta):
     ),
     WrongAnswer(
         step="learn",
-        why="no penalty",
-        code="""
-def learn(hnet, target, task, training, beta):
-    e = hnet.embedding(hnet.add_task())
-    optimizer = optim.Adam([*hnet.theta().values(), e], training.learning_rate)
-    for x, y in islice(minibatches(task, training), training.iterations):
-        hnet.zero_grad()
-        task.loss(target(hnet(e), x), y).backward()
-        optimizer.step()
-""",
-        loses=("check_learn", "test_learn"),
-    ),
-    WrongAnswer(
-        step="learn",
         why="targets taken anew in every step",
         code="""
 def learn(hnet, target, task, training, beta):
@@ -351,25 +337,6 @@ def learn(hnet, target, task, training, beta):
             penalty(hnet, ahead, targets, beta).backward()
         for_theta.step()
         for_e.step()
-""",
-        loses=("test_learn",),
-    ),
-    WrongAnswer(
-        step="learn",
-        why="the new embedding is not trained",
-        code="""
-def learn(hnet, target, task, training, beta):
-    targets = remember(hnet) if hnet.num_tasks else None
-    e = hnet.embedding(hnet.add_task())
-    theta, rate = hnet.theta(), training.learning_rate
-    for_theta = optim.Adam(theta.values(), rate)
-    for x, y in islice(minibatches(task, training), training.iterations):
-        hnet.zero_grad()
-        task.loss(target(hnet(e), x), y).backward()
-        if targets is not None:
-            ahead = look_ahead(theta, for_theta, rate)
-            penalty(hnet, ahead, targets, beta).backward()
-        for_theta.step()
 """,
         loses=("test_learn",),
     ),
