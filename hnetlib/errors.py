@@ -45,6 +45,10 @@ class RecordError(HnetError, ValueError):
     """A record is damaged, or not a record."""
 
 
+class QuizError(HnetError, ValueError):
+    """A question of a quiz is incomplete or contradicts itself, or its file is missing."""
+
+
 def learned(task: int | None, num_tasks: int, who: str) -> int:
     """The task, if `who` has learned it.
 

@@ -74,7 +74,14 @@ def test_stored_outputs_are_there_and_clean(path: Path) -> None:
 @by_chapter
 def test_a_chapter_has_its_parts(path: Path) -> None:
     text = prose(path)
-    for part in ("In this chapter", "## Break it", "## Exercises", "## What to take away", "{bibliography}"):
+    for part in (
+        "In this chapter",
+        "## Break it",
+        "## Exercises",
+        "## What to take away",
+        "## Test yourself",
+        "{bibliography}",
+    ):
         assert part in text, f"{path.name} lacks {part!r}"
     exercises, solutions = (
         set(re.findall(pattern, text))
@@ -82,6 +89,22 @@ def test_a_chapter_has_its_parts(path: Path) -> None:
     )
     assert 3 <= len(exercises) <= 5
     assert exercises == solutions, "an exercise without its folded solution, or the reverse"
+
+
+@by_chapter
+def test_every_exercise_has_a_folded_hint(path: Path) -> None:
+    for exercise in prose(path).split("```{exercise}\n:label: ")[1:]:
+        before_solution = exercise.partition("{solution")[0]
+        assert "{admonition} Hint\n:class: tip dropdown\n" in before_solution, exercise.partition("\n")[0]
+
+
+@by_chapter
+def test_a_chapter_has_its_own_quiz_and_a_still_of_it(path: Path) -> None:
+    sources = [source for _, _, source in cells(path, "code")]
+    assert (BOOK / "quizzes" / f"{path.stem}.json").is_file()
+    assert any(f'Quiz.read("quizzes/{path.stem}.json")' in source for source in sources)
+    (still,) = (cell for _, cell, source in cells(path, "code") if source == "quiz.still()")
+    assert still["metadata"]["tags"] == ["still"]
 
 
 @by_chapter

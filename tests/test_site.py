@@ -271,6 +271,113 @@ def test_the_chunk_slider_is_alive_with_no_kernel(visit, address):
     assert visit.errors == []
 
 
+# --- quizzes ----------------------------------------------------------------------------------------------------------
+
+QUIZZES = [page for page in PAGES if (SITE.parents[1] / "book" / "quizzes" / f"{Path(page).stem}.json").is_file()]
+
+
+def quiz_of(visit: Visit, address: str, page: str) -> tuple[list[dict[str, Any]], Locator]:
+    """The questions in their file, and their forms on the page."""
+    visit.open(f"{address}/{page}")
+    visit.page.locator(".hnet-quiz form").first.wait_for(timeout=20_000)
+    file = SITE.parents[1] / "book" / "quizzes" / f"{Path(page).stem}.json"
+    return json.loads(file.read_text(encoding="utf-8")), visit.page.locator(".hnet-quiz form")
+
+
+def number_in(answer: dict[str, Any]) -> str:
+    """A number that an answer is for, as somebody may write it."""
+    return f"{answer['value']:,}" if "value" in answer else f"{sum(answer['range']) / 2:.6g}"
+
+
+def answered(form: Locator, question: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
+    """Answer by mouse; what is said then. Answers that were chosen before are taken back."""
+    if question["type"] == "numeric":
+        form.get_by_label("Your number").fill(number_in(chosen[0]) if chosen else "any")
+    else:
+        for answer, box in zip(question["answers"], form.locator("input").all(), strict=True):
+            if answer in chosen or question["type"] == "many_choice":
+                box.set_checked(answer in chosen)
+    form.get_by_role("button").click()
+    return form.get_by_role("status").inner_text()
+
+
+@needs_browser
+@pytest.mark.parametrize("page", QUIZZES)
+def test_a_quiz_tells_right_from_wrong_and_says_why(visit, address, page):
+    questions, forms = quiz_of(visit, address, page)
+    assert forms.count() == len(questions)
+    for form, question in zip(forms.all(), questions, strict=True):
+        right = [answer for answer in question["answers"] if answer.get("correct")]
+        if question["type"] != "numeric":
+            assert "first" in answered(form, question, [])
+        for answer in question["answers"]:
+            if answer in right or answer.get("type") == "default":
+                continue
+            said = answered(form, question, [answer])
+            assert said.startswith("Not yet.") and plain(answer["feedback"]) in said
+        said = answered(form, question, right)
+        assert said.startswith("Right.")
+        for answer in right if question["type"] == "many_choice" else right[:1]:
+            assert plain(answer["feedback"]) in said
+    assert visit.errors == [] and visit.hosts == {"127.0.0.1"}
+
+
+def plain(text: str) -> str:
+    """A feedback as it is shown, without its markup."""
+    return re.sub(r"[*`]", "", text)
+
+
+@needs_browser
+def test_a_quiz_is_answered_by_keyboard_alone(visit, address):
+    questions, forms = quiz_of(visit, address, "book/01_hypernetworks.html")
+    choice, number = forms.nth(0), forms.nth(1)
+    boxes, press = choice.get_by_role("radio"), visit.page.keyboard.press
+    boxes.first.focus()
+    press("Space")
+    for _ in range(2):
+        press("ArrowDown")
+    assert boxes.nth(2).is_checked() and choice.get_by_role("status").inner_text() == ""
+    press("Tab")  # from the group of choices to the button
+    press("Enter")
+    assert plain(questions[0]["answers"][2]["feedback"]) in choice.get_by_role("status").inner_text()
+    press("Tab")
+    assert number.get_by_label("Your number").evaluate("field => field === document.activeElement")
+    visit.page.keyboard.type(number_in(questions[1]["answers"][0]))
+    press("Enter")
+    assert number.get_by_role("status").inner_text().startswith("Right.")
+
+
+@needs_browser
+def test_a_quiz_reads_numbers_as_people_write_them(visit, address):
+    _, forms = quiz_of(visit, address, "book/01_hypernetworks.html")
+    for text in ("10580", "10,580", "10 580", "10580.0", "21160/2", "10\u202f580"):
+        forms.nth(1).get_by_label("Your number").fill(text)
+        forms.nth(1).get_by_role("button").click()
+        assert forms.nth(1).get_by_role("status").inner_text().startswith("Right."), text
+    for text in ("", "ten", "1/2/3", "/"):
+        forms.nth(1).get_by_label("Your number").fill(text)
+        forms.nth(1).get_by_role("button").click()
+        assert "a number first" in forms.nth(1).get_by_role("status").inner_text(), text
+
+
+AXE = SITE.parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+UNLABELLED = """() => axe.run(".hnet-quiz").then(found =>
+  found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html}`))"""
+
+
+@needs_browser
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: run `npm ci`.")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_quiz_is_accessible_in_both_colour_schemes(visit, address, scheme):
+    visit.page.emulate_media(color_scheme=scheme)
+    questions, forms = quiz_of(visit, address, "book/02_output_regularizer.html")
+    visit.page.wait_for_function(SHOWS_SCHEME, arg=scheme, timeout=5_000)
+    for form, question in zip(forms.all(), questions, strict=True):
+        answered(form, question, [question["answers"][0]])
+    visit.page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert visit.page.evaluate(UNLABELLED) == []
+
+
 # --- widgets: what the browser computes, against PyTorch --------------------------------------------------------------
 
 SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
