@@ -460,8 +460,9 @@ def test_the_hypernetwork_of_split_mnist_has_the_size_that_the_paper_gives_for_a
     assert target.num_weights == 555_184 and hnet.num_parameters(4) == 553_192 + 4 * 96
 
 
-def test_pictures_lie_beside_their_record(tmp_path: Path) -> None:
-    job = run.Job("figA8-vae", 0, "quick", {"optimization.iterations": 20}, folder=tmp_path)
+@pytest.mark.parametrize("name", ["figA8-vae", "figA8-gan"])
+def test_pictures_lie_beside_their_record(name: str, tmp_path: Path) -> None:
+    job = run.Job(name, 0, "quick", {"optimization.iterations": 20}, folder=tmp_path)
     result = record.load(run.execute(job))
     pictures = record.arrays(result.model_dump(), tmp_path)
     assert pictures["first"].shape == pictures["final"].shape == (10, 8, 64)
