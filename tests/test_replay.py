@@ -21,6 +21,7 @@ from hnetlib.errors import SizeError, UnknownTaskError
 from hnetlib.experiments import build as building
 from hnetlib.experiments import config, record, registry, run
 from hnetlib.hypernet import HyperNetwork
+from hnetlib.initialization import hyperfan_
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP, autoencoder, discriminator
 from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskClassifier, TaskInference, accuracy_by_classifier
@@ -50,10 +51,10 @@ def vae(training: Training = TINY, beta: float = 0.1) -> ProtectedVAE:
     return ProtectedVAE(target, generated(target), training, beta, partner=encoder, inputs=LATENT)
 
 
-def gan(training: Training = TINY) -> ProtectedGAN:
+def gan(training: Training = TINY, beta: float = 0.1) -> ProtectedGAN:
     target = TargetNetwork(MLP([16, 40, 64]))
-    partner = discriminator(64, (40,), 0.4)
-    return ProtectedGAN(target, generated(target), training, 0.1, partner=partner, inputs=LATENT)
+    hnet, partner = generated(target), discriminator(64, (40,), 0.4)
+    return ProtectedGAN(target, hyperfan_(hnet, target), training, beta, partner=partner, inputs=LATENT)
 
 
 def plain_vae(training: Training = TINY, replay: bool = True) -> ReplayedVAE:
@@ -164,12 +165,27 @@ def test_each_half_of_a_gan_sees_its_own_part_of_the_loss_only(tasks: list[Task]
     torch.set_rng_state(state)
     weights = model.hnet(model.hnet.embedding(0))
     made = model.target(weights, join(torch.randn(9, 8), LATENT.of_task(0))).sigmoid()
-    critic = ((model.partner(x) - 1) ** 2 + (model.partner(made) + 1) ** 2).mean() / 2
-    fooled = (model.partner(made) ** 2).mean() / 2
+    said, of_made = model.partner(2 * x - 1), model.partner(2 * made - 1)
+    critic = ((said - 1) ** 2 + (of_made + 1) ** 2).mean() / 2
+    fooled = (of_made**2).mean() / 2
     wanted = torch.autograd.grad(critic, list(model.partner.parameters()), retain_graph=True)
     wanted += torch.autograd.grad(fooled, [model.hnet.last.weight])
     for mine, reference in zip(found, wanted, strict=True):
         torch.testing.assert_close(mine, reference)
+
+
+def test_a_gan_keeps_what_it_learned_to_draw_only_where_it_is_protected() -> None:
+    classes = split(load_images("digits"), 1, Scenario.CL3)[:3]
+    torch.manual_seed(0)
+    judge = MLP([64, 40, 3])
+    FineTuning(judge, QUICK).learn(merged(classes))
+    found = {}
+    for beta in (1.0, 0.0):
+        torch.manual_seed(0)
+        gallery = Gallery(gan(Training(400, 64, 0.001, beta1=0.5), beta), judge)
+        found[beta] = metrics.learn_all(gallery, classes, recognized)
+        assert metrics.during(found[beta]) > 80, found
+    assert metrics.final(found[1.0]) > 80 and metrics.final(found[0.0]) < 60, found
 
 
 # -- rehearsal
@@ -430,13 +446,15 @@ def test_a_gallery_shows_the_same_latent_vectors_then_and_now(tasks: list[Task])
         ("p10-cl1-hnet-tir", 2_227_024, 2_211_691 + 9 * 24),
         ("s-cl3-hnet-r", 413_284, 552_040 + 9 * 96 + 4 * 96),
         ("s-cl1-hnet-tir", 136_084, 552_040 + 3 * 96 + 4 * 96),
+        ("figA8-vae", 413_284, 552_040 + 9 * 96 + 9 * 96),
+        ("figA8-gan", 413_284, 1_951_475 + 6 * 8 + 9 * 24),  # 25, 25, then 75,000 weights a chunk
     ],
 )
 def test_replay_networks_have_the_papers_sizes(name: str, decoder: int, hypernetwork: int) -> None:
     entry = registry.EXPERIMENTS[name].config
     inputs = 1024 if entry.tasks.kind == "permuted" else 784
     whole = Split(torch.zeros(1, inputs), torch.zeros(1))
-    assert isinstance(entry.method, config.Replay)
+    assert isinstance(entry.method, config.Replay | config.Pictures)
     built = building.protected(entry.method, Training(), whole.x.shape[1], "cpu")
     assert built.target.num_weights == decoder
     assert built.hnet.num_parameters(entry.tasks.num_tasks - 1) == hypernetwork
@@ -449,8 +467,9 @@ def test_the_hypernetwork_of_split_mnist_has_the_size_that_the_paper_gives_for_a
     assert target.num_weights == 555_184 and hnet.num_parameters(4) == 553_192 + 4 * 96
 
 
-def test_pictures_lie_beside_their_record(tmp_path: Path) -> None:
-    job = run.Job("figA8-vae", 0, "quick", {"optimization.iterations": 20}, folder=tmp_path)
+@pytest.mark.parametrize("name", ["figA8-vae", "figA8-gan"])
+def test_pictures_lie_beside_their_record(name: str, tmp_path: Path) -> None:
+    job = run.Job(name, 0, "quick", {"optimization.iterations": 20}, folder=tmp_path)
     result = record.load(run.execute(job))
     pictures = record.arrays(result.model_dump(), tmp_path)
     assert pictures["first"].shape == pictures["final"].shape == (10, 8, 64)

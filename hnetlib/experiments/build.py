@@ -29,6 +29,7 @@ from hnetlib.errors import ConfigError
 from hnetlib.experiments import config as settings
 from hnetlib.experiments.config import Config
 from hnetlib.hypernet import HyperNetwork
+from hnetlib.initialization import hyperfan_
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP, Mixed, ResNet, ZenkeNet, autoencoder, discriminator
 from hnetlib.plane import require_plane
@@ -235,6 +236,8 @@ def protected(
     assert method.generator
     target = TargetNetwork(decoder.to(device))
     hnet = hypernetwork(method.generator, target).to(device)
+    if isinstance(method, settings.Pictures) and method.hyperfan:
+        hyperfan_(hnet, target)
     return kind(
         target,
         hnet,

@@ -149,6 +149,7 @@ class Pictures:
     beta: Strength  # its β_output
     latent: Count = 100  # length of the latent vector, and of the decoder's constant task input
     dropout: Share = 0.0  # of the discriminator's hidden units
+    hyperfan: bool = False  # the hypernetwork starts so that generated weights have the variance of ordinary ones
     sampled_tasks: Count | None = None
     sampled_chunks: Count | None = None
     name: Literal["pictures"] = "pictures"
@@ -190,8 +191,8 @@ def at_tier(config: Config, tier: Tier) -> Config:
     reduced: a tenth of the steps, or of the epochs, but at least 20 of these; products of bfloat16 numbers where the
     processor has them, but in the penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in
     that penalty instead of all; HAT is patient for one epoch; EWC estimates the Fisher information from 6,000 examples.
-    quick: 8 x 8 digits or painted shapes, at most five tasks, small networks, a higher learning rate; it runs the same
-    code, and says nothing about the paper's numbers.
+    quick: 8 x 8 digits or painted shapes, at most five tasks (pictures: ten), small networks, a higher learning rate;
+    it runs the same code, and says nothing about the paper's numbers.
     """
     if tier == "paper":
         return config
@@ -211,8 +212,10 @@ def at_tier(config: Config, tier: Tier) -> Config:
     most = 10 if isinstance(method, Pictures) else 5
     tasks = replace(config.tasks, images=images, num_tasks=min(most, config.tasks.num_tasks), padding=0)
     target = replace(config.target, hidden=narrow(config.target.hidden), blocks=1, width=8)
-    steps, batch = (100, 32) if images == "shapes" else (200, 64)
-    optimization = replace(optimization, iterations=steps, batch_size=batch, learning_rate=0.003, epochs=None)
+    steps, batch, rate = (100, 32, 0.003) if images == "shapes" else (200, 64, 0.003)
+    if isinstance(method, Pictures) and method.kind == "gan":
+        steps, rate = 600, 0.001
+    optimization = replace(optimization, iterations=steps, batch_size=batch, learning_rate=rate, epochs=None)
     if isinstance(method, HNET | FromScratch) and method.hypernet:
         method = replace(method, hypernet=small(method.hypernet))
     if isinstance(method, Replay | Pictures):

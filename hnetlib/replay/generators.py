@@ -70,14 +70,15 @@ class ProtectedGAN(ProtectedGenerator):
 
     Its loss is the Pearson χ² least-squares loss [mao2017]: the discriminator D says 1 for true pictures and -1 for
     made ones, the generator wants it to say 0. Both learn in the same step: each has a term of its own, in which the
-    other is a constant.
+    other is a constant. The discriminator gets pixels in [-1, 1], as in the released code: most are black, and zeros
+    would leave it little to learn from.
     """
 
     def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
         """½ E[(D(x) - 1)²] + ½ E[(D(G(z)) + 1)²], for the discriminator, and ½ E[D(G(z))²], for the generator."""
-        z = torch.randn(len(x), self.inputs.size, device=x.device)
+        x, z = x.flatten(1), torch.randn(len(x), self.inputs.size, device=x.device)
         made = self.target(weights, join(z, self.constant())).sigmoid()
-        real, fake = self.partner(x), self.partner(made.detach())
+        real, fake = self.partner(2 * x - 1), self.partner(2 * made.detach() - 1)
         frozen = {name: p.detach() for name, p in self.partner.named_parameters()}
-        fooled = functional_call(self.partner, frozen, (made,))
+        fooled = functional_call(self.partner, frozen, (2 * made - 1,))
         return ((real - 1).square().mean() + (fake + 1).square().mean() + fooled.square().mean()) / 2
