@@ -28,7 +28,7 @@ def test_every_target_of_make_that_is_named_is_there() -> None:
 
 @pytest.mark.parametrize("line", re.findall(r"(?m)^hnet run (.*)$", PAGE))
 def test_every_run_that_is_named_would_start(line: str) -> None:
-    words = shlex.split(line.replace("$SLURM_ARRAY_TASK_ID", "3").replace("$HOME", "/home/teacher"))
+    words = shlex.split(line.replace("$SLURM_ARRAY_TASK_ID", "3").replace("$HOME", "/srv/course"))
     run = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
     asked = run.make_context("run", words).params  # refuses what is no option, or no value for it
     assert asked["ids"] and all(name in registry.EXPERIMENTS for name in asked["ids"])
