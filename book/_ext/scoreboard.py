@@ -242,7 +242,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("scoreboard-summary", Summary)
     app.add_directive("paper-map", PaperMap)
     app.add_directive("scoreboard", Scoreboard)
-    app.add_css_file("scoreboard.css", priority=910)
     app.connect("env-get-outdated", reread)
     app.connect("build-finished", publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
