@@ -107,8 +107,9 @@ EXECUTE := python book/_ext/execute.py _build/.jupyter_cache $(CELL_TIMEOUT) boo
   { cat _build/execute.log >&2; false; }
 
 # The assignments, and a copy that the site offers for download (html_extra_path in _config.yml).
-RELEASE := python book/assignments/release.py _build/assignments && rm -rf _build/extra && mkdir -p _build/extra && \
-  cp -R _build/assignments _build/extra/assignments
+ASSIGNMENTS := _build/assignments
+RELEASE := python book/assignments/release.py $(ASSIGNMENTS) && rm -rf _build/extra && mkdir -p _build/extra && \
+  cp -R $(ASSIGNMENTS) _build/extra/assignments
 
 # A failed build forgets the pages it has read: Sphinx would not repeat their warnings, and the next build would pass.
 book: setup vendor  ## execute every chapter and build the site into _build/html
@@ -139,7 +140,6 @@ lab: setup  ## open the chapters in JupyterLab
 
 # --- for teachers ---------------------------------------------------------------------------------
 
-ASSIGNMENTS := _build/assignments
 OUT ?= _build/grades
 
 assignments: setup  ## write the assignments, without solutions, into _build/assignments

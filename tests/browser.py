@@ -1,23 +1,15 @@
 """The built site and a browser to open it with: what the tests of the site share. Their fixtures are in conftest.py."""
 
-import functools
-import http.server
-import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from print_book import CHROMIUM
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
 # Every name but this machine's own is made unresolvable, so a page that leans on another host fails.
 FLAGS = [
     "--no-sandbox",  # containers seldom allow one, and these pages are our own
@@ -47,20 +39,6 @@ needs_site = pytest.mark.skipif(not PAGES, reason="There is no built site in _bu
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None, reason="No Chromium or Chrome was found, so the site was not opened in a browser."
 )
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a folder, served on this machine for as long as the context lasts."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
 
 
 @dataclass

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import CHROMIUM, FLAGS, SITE, served
+from browser import FLAGS, SITE
 from playwright.sync_api import Browser, sync_playwright
+from print_book import CHROMIUM, served
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,16 @@
 import importlib
 import json
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import chapters
+import equations
 import pytest
+import scoreboard as pages
 
 from hnetlib.experiments import record, scoreboard, sources
 from hnetlib.experiments.config import as_dict, flatten
@@ -18,10 +20,6 @@ from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 from hnetlib.experiments.report import Row, as_markdown, recorded, report, table
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-chapters = importlib.import_module("chapters")
-equations = importlib.import_module("equations")
-pages = importlib.import_module("scoreboard")
 
 
 @cache

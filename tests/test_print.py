@@ -6,13 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import print_book as printing
 import pytest
 import yaml
 from browser import ROOT, SITE, needs_browser, needs_site
 from pypdf import PageObject, PdfReader
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import print_book as printing
 
 pytestmark = [needs_site, needs_browser]
 NAMES = printing.pages_in_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))

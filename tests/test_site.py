@@ -7,7 +7,6 @@ import base64
 import functools
 import json
 import re
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 import pytest
 import torch
 from browser import AXE, PAGES, ROOT, SHOWS_SCHEME, SITE, SIZES, Visit, needs_browser, needs_site
+from links import addresses
 from playwright.sync_api import Browser, Locator
 from torch import nn
 
@@ -26,8 +26,6 @@ SPACE, WELCOME = "book/07_task_space.html", "book/intro.html"
 # What a page loads by itself, as opposed to a link that a reader may follow.
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "video": "src", "audio": "src"}
 REPOSITORY = "https://github.com/hnetlib/hnetlib-book"
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from links import addresses  # noqa: E402
 
 pytestmark = needs_site
 

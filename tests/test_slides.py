@@ -10,11 +10,10 @@ import pytest
 from browser import ROOT, needs_browser
 from nbformat.v4 import new_markdown_cell
 from playwright.sync_api import Browser, Page
+from slides import Deck, Numbers, first_sentence, slides
 
 REVEAL, MATHJAX = ROOT / "node_modules" / "reveal.js", ROOT / "book" / "_vendor" / "vendor" / "mathjax"
 CHAPTERS = ("01_hypernetworks", "02_output_regularizer")
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from slides import Deck, Numbers, first_sentence, slides  # noqa: E402
 
 
 def deck_of(source: str) -> list[tuple[str, str]]:

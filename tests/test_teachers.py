@@ -3,11 +3,11 @@
 import json
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 import typer
+from teaching import GOALS, TIME, cells, graded, text
 
 from hnetlib.cli import app
 from hnetlib.experiments import registry
@@ -15,8 +15,6 @@ from hnetlib.experiments import registry
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "book" / "teachers.md").read_text(encoding="utf-8")
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from teaching import GOALS, TIME, cells, graded, text  # noqa: E402
 
 
 def test_every_target_of_make_that_is_named_is_there() -> None:

@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from scoreboard import FRESH
+from hnet_book import FRESH
 
 ROOT = Path(__file__).parents[2]
 ANCHOR = re.compile(r'<a id="(L-\d+)"[^>]*></a>')

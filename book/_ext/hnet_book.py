@@ -37,7 +37,7 @@ SHOWN_PACKAGES = (
 )
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-VERSIONS_KEY = "hnet_pages_with_versions"
+FRESH = "hnet_read_by_every_build"  # in the metadata of a page: what it shows may change where its text does not
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
 # What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
@@ -59,7 +59,7 @@ class BuildVersions(SphinxDirective):
     """`{build-versions}`: a table of the versions that this build ran with."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.metadata[self.env.docname][VERSIONS_KEY] = True
+        self.env.metadata[self.env.docname][FRESH] = True
         rows = [("Python", platform.python_version())]
         rows += [(name, version(name)) for name in SHOWN_PACKAGES]
         rows += [("Operating system", f"{platform.system()} on {platform.machine()}")]
@@ -112,9 +112,9 @@ def _row(cells: Sequence[str]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
 
 
-def reread_versions(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> Iterable[str]:
-    """The versions belong to this build, so their page is read again even when its text did not change."""
-    return [name for name, data in env.metadata.items() if VERSIONS_KEY in data]
+def reread(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> Iterable[str]:
+    """Versions belong to a build, records and sources may be new: such pages are read again."""
+    return [name for name, data in env.metadata.items() if FRESH in data]
 
 
 def require_alt_text(app: Sphinx, doctree: nodes.document) -> None:
@@ -215,7 +215,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("cite-this", CiteThis)
     app.add_css_file("custom.css", priority=900)
     app.connect("config-inited", set_theme_options)
-    app.connect("env-get-outdated", reread_versions)
+    app.connect("env-get-outdated", reread)
     app.connect("doctree-read", require_alt_text)
     app.connect("html-page-context", keep_what_is_needed, priority=900)
     app.connect("build-finished", finish_scripts)

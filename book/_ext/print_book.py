@@ -14,6 +14,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pypdf import PdfReader, PdfWriter
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = "https://hnetlib.github.io/hnetlib-book/"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
 MARGIN: PdfMargins = {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}
 
 # Unfold everything, load what would load late, and let links to other pages lead to the published ones.
@@ -48,6 +50,15 @@ COVER = """<html lang="en"><title>{title}</title><body style="font-family:'Liber
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder, served on this machine for as long as the context lasts."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
 
 
 def pages_in_order(toc: dict[str, Any]) -> list[str]:
@@ -92,22 +103,18 @@ def number_pages(tab: Page, writer: PdfWriter) -> None:
 
 def print_book(site: Path, target: Path) -> int:
     """Print the site in `site` to the file `target`; returns the number of pages."""
-    browser_path = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    if browser_path is None:
+    if CHROMIUM is None:
         raise SystemExit("make pdf prints with Chromium or Chrome: install one first.")
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     writer = PdfWriter()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+    with served(site) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(color_scheme="light")
         writer.append(io.BytesIO(cover(tab)))
-        for title, pdf in printed(tab, f"http://127.0.0.1:{server.server_address[1]}", pages_in_order(toc)):
+        for title, pdf in printed(tab, address, pages_in_order(toc)):
             writer.append(io.BytesIO(pdf), outline_item=title)
         number_pages(tab, writer)
         browser.close()
-    server.shutdown()
     writer.compress_identical_objects()
     partial = target.with_suffix(".partial")
     writer.write(partial)

@@ -11,16 +11,15 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 import chapters
+from hnet_book import FRESH
 from hnetlib.experiments import record
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 from hnetlib.experiments.report import Row, report, value
 from hnetlib.experiments.scoreboard import ELEMENTS, Progress, element, method, progress
 
-FRESH = "hnet_read_by_every_build"
 MARKS = {"reproduced": "✓", "short": "▼", "reduced": "◐", "pending": "○"}
 STATES = {
     "paper": "paper tier",
@@ -220,12 +219,6 @@ class Scoreboard(Generated):
 # -- with the site -----------------------------------------------------------------------------------------------------
 
 
-def reread(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> list[str]:
-    """Records and sources may have changed where the text of a page did not."""
-    chapters.places.cache_clear()
-    return [name for name, data in env.metadata.items() if FRESH in data]
-
-
 def publish(app: Sphinx, error: Exception | None) -> None:
     """Copy the records that the tables link to."""
     if error is not None or app.builder.format != "html":
@@ -242,6 +235,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("scoreboard-summary", Summary)
     app.add_directive("paper-map", PaperMap)
     app.add_directive("scoreboard", Scoreboard)
-    app.connect("env-get-outdated", reread)
     app.connect("build-finished", publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
