@@ -21,6 +21,8 @@ NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 SHELL = """
 import os, shlex, subprocess, sys
 
+sys.path.insert(0, "")  # as in a kernel
+
 class Shell:
     def system(self, command):
         subprocess.run(command, shell=True, check=True)
@@ -34,13 +36,14 @@ class Shell:
 
 get_ipython = Shell
 """
-# `fetched` is where the package lies, `records` how many records of one experiment are there.
+# `fetched` is where the package lies, `records` how many records of one experiment are there, `quiz` whether a chapter
+# finds its questions.
 LOOK = """
-sys.path.insert(0, "")  # as in a kernel
 import hnetlib
 from hnetlib.experiments import record
 print("fetched", hnetlib.__file__)
 print("records", len(record.best("p10-cl1-hnet")))
+print("quiz", os.path.exists("quizzes/01_hypernetworks.json"))
 """
 
 
@@ -93,3 +96,4 @@ def test_it_fetches_and_installs_the_package_in_a_fresh_environment(tmp_path: Pa
     assert Path(said["fetched"]).is_relative_to(tmp_path / "hnetlib-book")
     assert list((tmp_path / "venv").rglob("site-packages/hnetlib/__init__.py")), "pip has installed it as well"
     assert int(said["records"]) >= 1
+    assert said["quiz"] == "True"

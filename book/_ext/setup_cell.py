@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 NAME = "setup"
-# The book is cloned, and not only installed, because its chapters read the records in data/results.
+# The book is cloned, and not only installed, because its chapters read the records in data/results: the package is the
+# clone's, imported where it lies. Quizzes are found from the folder of the notebooks, so that is where it ends.
 SOURCE = """\
 # Where hnetlib is missing, as on Colab: fetch the book and install its package.
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ if find_spec("hnetlib") is None:
     !git clone -q --depth 1 https://github.com/hnetlib/hnetlib-book
     %cd -q hnetlib-book
     %pip install -q ".[plots,run,widgets]"
+    import hnetlib  # noqa: F401
+
+    %cd -q book
 """
 
 
