@@ -445,7 +445,8 @@ def test_a_gallery_shows_the_same_latent_vectors_then_and_now(tasks: list[Task])
     [  # the paper counts 12 chunks on split MNIST, for a decoder of 555,184 weights; these have 9 and 3
         ("p10-cl1-hnet-tir", 2_227_024, 2_211_691 + 9 * 24),
         ("s-cl3-hnet-r", 413_284, 552_040 + 9 * 96 + 4 * 96),
-        ("s-cl1-hnet-tir", 136_084, 552_040 + 3 * 96 + 4 * 96),
+        ("s-cl1-hnet-tir", 223_834, 552_040 + 5 * 96 + 4 * 96),
+        ("s-cl1-hnet-tir-50-150", 136_084, 552_040 + 3 * 96 + 4 * 96),
         ("figA8-vae", 413_284, 552_040 + 9 * 96 + 9 * 96),
         ("figA8-gan", 413_284, 1_951_475 + 6 * 8 + 9 * 24),  # 25, 25, then 75,000 weights a chunk
     ],
