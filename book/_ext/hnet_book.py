@@ -47,6 +47,7 @@ MENDED = (
     (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),  # its text is its name
+    (re.compile("✅"), "✓"),  # a sign of success that not every machine has in its fonts
     (re.compile(r'<script (src="[^"]*(?:searchtools|language_data|searchindex)\.js)'), r"<script defer \1"),
 )
 # The one script of the head that must run where it stands: the lines after it speak to it. The others wait in turn.
