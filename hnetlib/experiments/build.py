@@ -53,6 +53,13 @@ def softmax_grows(config: Config) -> bool:
     return config.tasks.scenario == "CL3" and not infers and not isinstance(method, settings.Pictures)
 
 
+def image_sets(wanted: settings.Tasks) -> tuple[str, ...]:
+    """The names of the data sets that the tasks are made of, as `load_images` takes them."""
+    if wanted.kind == "polynomials":
+        return ()
+    return PICTURES.get(wanted.images, ()) if wanted.kind == "split-cifar" else (wanted.images,)
+
+
 def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str | None]:
     """The sequence of tasks, and the hash of the data behind it.
 
@@ -87,7 +94,7 @@ def colour_tasks(wanted: settings.Tasks, device: str) -> tuple[list[Task], str]:
     """Tasks of colour pictures, of ten classes or four, and the hashes of their data sets."""
     if wanted.images not in PICTURES or wanted.scenario != "CL1":
         raise ConfigError(f"split-cifar is of {' or '.join(PICTURES)} in CL1, not {wanted.images} {wanted.scenario}.")
-    sets = [load_images(name, device) for name in PICTURES[wanted.images]]
+    sets = [load_images(name, device) for name in image_sets(wanted)]
     classes = 4 if wanted.images == "shapes" else 10
     tasks = sequences.split_colours(sets, wanted.num_tasks, classes, wanted.augment, wanted.normalize)
     return tasks, " ".join(images.sha256 for images in sets)
