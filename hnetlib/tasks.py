@@ -1,6 +1,6 @@
 """Tasks, sequences of tasks, and the three scenarios of continual learning (Sect. 3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache, partial
@@ -42,6 +42,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All samples in order, at most so many at a time."""
+        return zip(self.x.split(size), self.y.split(size), strict=True)
 
 
 def thinned(half: Split, samples: int) -> Split:
@@ -101,6 +105,7 @@ def merged(tasks: Sequence[Task]) -> Task:
     """All classes of all tasks at once, labels counted through; inputs are made as in the first task."""
 
     def joined(halves: Sequence[Split]) -> Split:
+        """One half of the data of all tasks."""
         return Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
 
     parts = one_softmax(tasks)
@@ -185,6 +190,7 @@ def split(images: Images, classes: int = 2, scenario: Scenario = Scenario.CL1) -
         raise SizeError(f"{images.num_classes} classes of {images.name} cannot be split into tasks of {classes}.")
 
     def part(x: Tensor, y: Tensor, first: int) -> Split:
+        """The samples of `classes` classes from the first on."""
         mine = (y >= first) & (y < first + classes)
         return Split(x[mine], y[mine] - first)
 

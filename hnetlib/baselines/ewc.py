@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from hnetlib.baselines.quadratic import Quadratic
 from hnetlib.errors import SizeError
-from hnetlib.tasks import Loss, Task
+from hnetlib.tasks import Loss, Split, Task
 
 
 @dataclass
@@ -39,13 +39,13 @@ class EWC(Quadratic):
         """F̃ after the task."""
         fisher = [torch.zeros_like(p) for p in self.weights]
         self.module.eval()
-        x, y = task.train.x, task.train.y
-        if self.examples and self.examples < len(y):
-            chosen = torch.randperm(len(y), device=y.device)[: self.examples]
-            x, y = x[chosen], y[chosen]
-        for some, labels in zip(x.split(1000), y.split(1000), strict=True):
-            squares = self.squares(task.transform(some), labels, task.head, task.loss)
-            torch._foreach_add_(fisher, squares, alpha=1 / len(y))
+        asked = task.train
+        if self.examples and self.examples < len(asked):
+            chosen = torch.randperm(len(asked), device=asked.y.device)[: self.examples]
+            asked = Split(asked.x[chosen], asked.y[chosen])
+        for x, y in asked.batches(1000):
+            squares = self.squares(task.transform(x), y, task.head, task.loss)
+            torch._foreach_add_(fisher, squares, alpha=1 / len(asked))
         return [self.gamma * old + new for old, new in zip(self.importance, fisher, strict=True)]
 
     def squares(self, x: Tensor, y: Tensor, head: slice | None, loss: Loss) -> list[Tensor]:
@@ -57,9 +57,11 @@ class EWC(Quadratic):
         found: dict[Tensor, Tensor] = {}
 
         def watch(layer: nn.Module, arguments: tuple[Tensor, ...], outputs: Tensor) -> None:
+            """In the forward pass: a is there; wait for δ."""
             assert isinstance(layer, nn.Linear)
 
             def square(delta: Tensor) -> None:
+                """In the backward pass: δ is there."""
                 squared = delta.square()
                 found[layer.weight] = squared.T @ arguments[0].square()
                 if layer.bias is not None:

@@ -93,11 +93,13 @@ class HAT(FineTuning):
         schedule = Schedule(optimizer, weights, self.patience)
 
         def objective(x: Tensor, y: Tensor, s: float, training: bool) -> Tensor:
+            """The task's loss through gates of steepness s, and the price of the units that it takes."""
             gates = self.gates(embedding, s)
             crowding = (torch.cat(gates) * unused).sum() / unused.sum().clamp(min=TINY)
             return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
 
         def step(x: Tensor, y: Tensor) -> Tensor:
+            """A step of gradient descent for free weights and for the gates; after an epoch, a look at the loss."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
             loss = objective(x, y, s, training=True)
@@ -111,7 +113,7 @@ class HAT(FineTuning):
                 embedding.clamp_(-RANGE, RANGE)
                 schedule.steps += 1
                 if schedule.steps % epoch == 0:
-                    parts = zip(task.train.x.split(2000), task.train.y.split(2000), strict=True)
+                    parts = task.train.batches(2000)
                     found = [objective(task.transform(x), y, self.s_max, training=False) * len(y) for x, y in parts]
                     schedule.epoch_done(torch.stack(found).sum().item() / len(task.train))
             return loss.detach()
