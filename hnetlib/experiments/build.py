@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -125,20 +125,15 @@ def network(config: Config, tasks: list[Task]) -> nn.Module:
     return Mixed(module) if config.products == "bfloat16" else module
 
 
+def training_of(config: Config, seed: int) -> Training:
+    """How each task is trained."""
+    return Training(**asdict(config.optimization), seed=seed)
+
+
 def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> Learning:
-    """A new learner, its weights drawn from PyTorch's random numbers."""
+    """A new learner, its weights drawn from PyTorch's random numbers. The judge of a gallery is still to be trained."""
     module = network(config, tasks).to(device)
-    wanted = config.optimization
-    training = Training(
-        wanted.iterations,
-        wanted.batch_size,
-        wanted.learning_rate,
-        seed,
-        wanted.epochs,
-        wanted.beta1,
-        wanted.decay,
-        wanted.plateau,
-    )
+    training = training_of(config, seed)
     match config.method:
         case settings.FineTuning():
             return FineTuning(module, training)
@@ -174,7 +169,6 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
                 leave_room=replay.leave_room,
             )
         case settings.Pictures() as pictures:
-            FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
     raise ConfigError(f"No learner is known for {config.method}.")
 

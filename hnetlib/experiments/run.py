@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from hnetlib import tasks as sequences
+from hnetlib.baselines import FineTuning
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.experiments import config as settings
 from hnetlib.experiments import record, registry
-from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, softmax_grows
+from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, softmax_grows, training_of
 from hnetlib.experiments.config import Config, Tier
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, products
@@ -76,6 +77,8 @@ def execute(
     key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(config, job.device)}"
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
     torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
+    if isinstance(learner, Gallery):
+        FineTuning(learner.judge, training_of(config, job.seed)).learn(sequences.merged(tasks))
     toy = config.tasks.kind == "polynomials"
     with products(config.products):
         matrix = learn_all(learner, tasks, measure(config), checkpoint, progress, config.evaluate_every)
