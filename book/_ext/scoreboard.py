@@ -5,6 +5,7 @@ A page that has one is read anew by every build. Every record that a table links
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ class Generated(SphinxDirective):
 
     def html(self) -> str:
         raise NotImplementedError
+
+
+# A build is one process, and records do not change while it runs: each is read once for all tables.
+best = cache(record.best)
+
+
+@cache
+def answers() -> list[Row]:
+    """All of the paper's numbers beside ours."""
+    return report()
 
 
 # -- small pieces ------------------------------------------------------------------------------------------------------
@@ -90,8 +101,7 @@ class Summary(Generated):
     """How many rows stand where."""
 
     def html(self) -> str:
-        rows = report()
-        counts = Counter(verdict(row) for row in rows)
+        counts = Counter(verdict(row) for row in answers())
         words = {
             "reproduced": "reproduced at the paper’s setting",
             "short": "short of the paper at the paper’s setting",
@@ -104,7 +114,7 @@ class Summary(Generated):
         bar = share(counts, words, words)
         runs = sum(1 for _ in record.RESULTS.rglob("seed-*.json"))
         return (
-            f'<div class="sb-summary"><p><b>{len(rows)}</b> numbers of the paper, <b>{runs}</b> records</p>'
+            f'<div class="sb-summary"><p><b>{len(answers())}</b> numbers of the paper, <b>{runs}</b> records</p>'
             f"{bar}<ul>{items}</ul></div>"
         )
 
@@ -113,8 +123,7 @@ class PaperMap(Generated):
     """Every figure and table, and how far it is."""
 
     def html(self) -> str:
-        rows = report()
-        lines = "".join(self.line(name, rows) for name in ELEMENTS)
+        lines = "".join(self.line(name, answers()) for name in ELEMENTS)
         head = "".join(f'<th scope="col">{cell}</th>' for cell in ("In the paper", "Here", "State", "Experiments"))
         return (
             '<table class="sb-table sb-map"><caption class="sb-hidden">Elements of the paper and their state</caption>'
@@ -137,7 +146,7 @@ class PaperMap(Generated):
         order = ("paper", "reduced", "pending")
         there = {name: tier for name, tier in done.tiers.items() if tier}
         items = "".join(
-            f'<li><a href="{address(record.best(name)[0])}"><code>{name}</code></a>: {tier} tier, '
+            f'<li><a href="{address(best(name)[0])}"><code>{name}</code></a>: {tier} tier, '
             f"{done.seeds[name]} of {EXPERIMENTS[name].seeds} seeds</li>"
             for name, tier in there.items()
         )
@@ -158,7 +167,7 @@ class Scoreboard(Generated):
     """Every number of the paper, and ours."""
 
     def html(self) -> str:
-        lines = "".join(map(self.line, report()))
+        lines = "".join(map(self.line, answers()))
         head = "".join(f'<th scope="col">{cell}</th>' for cell in HEAD)
         return (
             f'<table class="sb-table sb-rows" data-filters="{FILTERS}">'
@@ -197,7 +206,7 @@ class Scoreboard(Generated):
     def records(self, row: Row) -> str:
         """Seeds, devices, commits, and the command that makes them again; folded away."""
         name, evaluation = ROWS[row.id]
-        runs = [run for run in record.best(name) if value(run, row.metric, evaluation) is not None]
+        runs = [run for run in best(name) if value(run, row.metric, evaluation) is not None]
         command = f"hnet run {name} --seeds 0-{EXPERIMENTS[name].seeds - 1}"
         if not runs:
             return f"<details><summary>none yet</summary><p><code>{command}</code></p></details>"
@@ -224,7 +233,7 @@ def publish(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     for name in EXPERIMENTS:
-        for run in record.best(name):
+        for run in best(name):
             source = record.place(name, run["seed"], run["tier"])
             target = record.place(name, run["seed"], run["tier"], Path(app.outdir) / "records")
             target.parent.mkdir(parents=True, exist_ok=True)
