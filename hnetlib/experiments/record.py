@@ -96,9 +96,10 @@ def commit() -> str:
     """
 
     def git(*arguments: str) -> str:
+        """What git prints; nothing where there is no git, or no repository."""
         try:
             run = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
-        except OSError:  # no git here
+        except OSError:
             return ""
         return run.stdout.strip()
 

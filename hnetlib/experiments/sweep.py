@@ -58,6 +58,7 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
 
     def supervise(job: Job) -> Outcome:
+        """Run a job in a process of its own, again if it is killed."""
         command = [sys.executable, "-m", "hnetlib.experiments.sweep", to_json(job)]
         for _ in range(ATTEMPTS):
             left = "" if deadline is None else str(deadline - time.monotonic())
