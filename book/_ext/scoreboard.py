@@ -89,6 +89,15 @@ def share(counts: Counter[str], order: Iterable[str], words: dict[str, str]) -> 
     return f'<span class="sb-bar" role="img" aria-label="{escape(said)}">{bars}</span>'
 
 
+def table(attributes: str, caption: str, head: Iterable[str], lines: Iterable[str]) -> str:
+    """A table whose caption is for screen readers alone."""
+    columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    return (
+        f'<table {attributes}><caption class="sb-hidden">{escape(caption)}</caption>'
+        f"<thead><tr>{columns}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
 # -- the three tables --------------------------------------------------------------------------------------------------
 
 
@@ -123,12 +132,9 @@ class PaperMap(Generated):
     """Every figure and table, and how far it is."""
 
     def html(self) -> str:
-        lines = "".join(self.line(name, answers()) for name in ELEMENTS)
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("In the paper", "Here", "State", "Experiments"))
-        return (
-            '<table class="sb-table sb-map"><caption class="sb-hidden">Elements of the paper and their state</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-        )
+        lines = (self.line(name, answers()) for name in ELEMENTS)
+        head = ("In the paper", "Here", "State", "Experiments")
+        return table('class="sb-table sb-map"', "Elements of the paper and their state", head, lines)
 
     def line(self, name: str, rows: list[Row]) -> str:
         done = progress(name, rows)
@@ -167,13 +173,11 @@ class Scoreboard(Generated):
     """Every number of the paper, and ours."""
 
     def html(self) -> str:
-        lines = "".join(map(self.line, answers()))
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in HEAD)
+        attributes = f'class="sb-table sb-rows" data-filters="{FILTERS}"'
+        lines = map(self.line, answers())
         return (
-            f'<table class="sb-table sb-rows" data-filters="{FILTERS}">'
-            '<caption class="sb-hidden">Numbers of the paper and ours</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-            '<script src="../_static/scoreboard.js" defer></script>'
+            table(attributes, "Numbers of the paper and ours", HEAD, lines)
+            + '<script src="../_static/scoreboard.js" defer></script>'
         )
 
     def line(self, row: Row) -> str:
