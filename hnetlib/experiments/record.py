@@ -115,7 +115,7 @@ def processor() -> str:
     except OSError:  # not Linux
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"CPU ({(named or [platform.processor() or platform.machine()])[0]})"
+    return (named or [platform.processor() or platform.machine()])[0]
 
 
 def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -126,7 +126,7 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # its own type of string is not plain data
-        "device": torch.cuda.get_device_name(device) if cuda else processor(),
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({processor()})",
         "threads": torch.get_num_threads(),
     }
 
