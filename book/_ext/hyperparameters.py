@@ -41,6 +41,7 @@ class Hyperparameters(Generated):
         return "".join(map(self.family, FAMILIES))
 
     def family(self, title: str) -> str:
+        """The table of one family."""
         entries = sources.table(title)
         ours = sum(rule.source == "choice" for _, rule in entries)
         lines = (self.line(setting, rule, values) for (setting, rule), values in entries.items())
@@ -51,6 +52,7 @@ class Hyperparameters(Generated):
         )
 
     def line(self, setting: str, rule: Rule, values: list[Any]) -> str:
+        """One setting."""
         note = f"<small>{escape(rule.note)}</small>" if rule.note else ""
         return (
             f'<tr><th scope="row"><code>{setting}</code></th><td data-label="Value">{escape(all_shown(values))}</td>'

@@ -34,6 +34,7 @@ def normalise(notebook: Notebook) -> Notebook:
 
 
 def _clean_metadata(notebook: Notebook) -> None:
+    """Drop times and the Python patch version."""
     notebook["metadata"].get("language_info", {}).pop("version", None)
     for cell in notebook["cells"]:
         cell.get("metadata", {}).pop("execution", None)
@@ -62,12 +63,14 @@ def _plain_text(text: str) -> str:
 
 
 def _map_outputs(notebook: Notebook, change: Any) -> None:
+    """Change every string in the outputs of cells."""
     for cell in notebook["cells"]:
         if "outputs" in cell:
             cell["outputs"] = [_map_strings(output, change) for output in cell["outputs"]]
 
 
 def _map_strings(value: Any, change: Any) -> Any:
+    """The value with every string in it changed, however deep it lies."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -97,6 +100,7 @@ def _widget_order(cells: list[dict[str, Any]], state: dict[str, Any]) -> dict[st
     numbers: dict[str, str] = {}
 
     def visit(name: str) -> None:
+        """Number a model, then those it refers to."""
         if name in numbers or name not in state:
             return
         numbers[name] = f"{len(numbers):032x}"

@@ -42,6 +42,7 @@ class Generated(SphinxDirective):
         return [nodes.raw("", self.html(), format="html")]
 
     def html(self) -> str:
+        """What stands in the directive's place."""
         raise NotImplementedError
 
 
@@ -64,6 +65,7 @@ def number(mean: float, error: float | None) -> str:
 
 
 def links(places: Iterable[chapters.Place]) -> str:
+    """Links to places, by the titles of their chapters."""
     return ", ".join(f'<a href="{place.address}">{escape(place.title)}</a>' for place in places)
 
 
@@ -73,11 +75,13 @@ def address(run: dict[str, Any]) -> str:
 
 
 def tag(text: str, kind: str) -> str:
+    """A word in the colour of its kind, with the kind's mark for those who do not see colours."""
     mark = MARKS.get(kind, "")
     return f'<span class="sb-tag sb-{kind or "none"}">{mark and mark + " "}{escape(text)}</span>'
 
 
 def devices(runs: list[dict[str, Any]]) -> str:
+    """Where runs were made, each device once."""
     return ", ".join(dict.fromkeys(run["provenance"]["device"] for run in runs))
 
 
@@ -137,6 +141,7 @@ class PaperMap(Generated):
         return table('class="sb-table sb-map"', "Elements of the paper and their state", head, lines)
 
     def line(self, name: str, rows: list[Row]) -> str:
+        """One element of the paper."""
         done = progress(name, rows)
         state = tag(STATES[done.state], done.state.replace(" ", "-"))
         return (
@@ -181,6 +186,7 @@ class Scoreboard(Generated):
         )
 
     def line(self, row: Row) -> str:
+        """One number of the paper; its data attributes are what the filters look at."""
         where = element(row)
         kinds = {"where": where, "method": method(row), "status": verdict(row), "tier": row.tier or "no record"}
         data = " ".join(f'data-{key}="{escape(kind)}"' for key, kind in kinds.items())
@@ -195,11 +201,13 @@ class Scoreboard(Generated):
         )
 
     def ours(self, row: Row) -> str:
+        """Our mean, its error, and of how many seeds at which tier."""
         if row.ours is None:
             return "—"
         return f"{number(row.ours, row.sem)}<small>n = {row.n}, {row.tier} tier</small>"
 
     def difference(self, row: Row) -> str:
+        """Ours minus the paper's, also as a bar to one side of a middle."""
         if row.difference is None:
             return "—"
         width = min(abs(row.difference), WIDEST) / WIDEST * 50
@@ -222,6 +230,7 @@ class Scoreboard(Generated):
         )
 
     def record(self, run: dict[str, Any], result: float | None) -> str:
+        """One seed."""
         made = run["provenance"]
         return (
             f'<li><a href="{address(run)}">seed {run["seed"]}</a>: {result:.2f}, {made["wall_seconds"] / 60:.0f} min, '

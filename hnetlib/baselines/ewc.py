@@ -31,8 +31,8 @@ class EWC(Quadratic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        linear = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
-        if len({p for layer in linear for p in layer.parameters()}) < len(self.weights):
+        self.linear = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
+        if len({p for layer in self.linear for p in layer.parameters()}) < len(self.weights):
             raise SizeError("EWC here knows the Fisher information of linear layers only; this network has others.")
 
     def updated(self, task: Task) -> list[Tensor]:
@@ -69,8 +69,7 @@ class EWC(Quadratic):
 
             outputs.register_hook(square)
 
-        layers = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
-        hooks: list[RemovableHandle] = [layer.register_forward_hook(watch) for layer in layers]
+        hooks: list[RemovableHandle] = [layer.register_forward_hook(watch) for layer in self.linear]
         try:
             whole = loss(self.outputs(x, head), y) * len(y)  # each example's own loss counts in full, not as a mean
             torch.autograd.grad(whole, self.weights)

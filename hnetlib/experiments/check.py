@@ -49,8 +49,7 @@ def settings(run: Record) -> Iterator[str]:
         # A setting that is newer than the record has, as its default, what was done before there was a choice.
         found = TypeAdapter(Config).validate_python(run.config)
     except ValidationError as error:
-        first = error.errors()[0]
-        yield f"Its configuration cannot be read: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+        yield f"Its configuration cannot be read: {record.first_fault(error)}."
         return
     theirs, ours = flatten(as_dict(found)), flatten(as_dict(wanted))
     if other := [key for key in ours if theirs.get(key) != ours[key]]:

@@ -227,9 +227,13 @@ def load(path: Path) -> Record:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read ({error}).") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path} is not a record: {where}: {first['msg']}.") from None
+        raise RecordError(f"{path} is not a record: {first_fault(error)}.") from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """What pydantic found first, and in which field."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def paper(experiment: str, metric: str = "final") -> list[dict[str, Any]]:
