@@ -111,12 +111,7 @@ def run_(
         out.print(f"{len(jobs) - len(left)} of {len(jobs)} runs have their records already.")
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     ready = with_data(left)
-    if ray:
-        outcomes = sweep.on_ray(ready, ray, deadline)
-    elif workers > 1:
-        outcomes = sweep.in_processes(ready, workers, deadline)
-    else:
-        outcomes = sweep.one_by_one(ready, deadline, Progress())
+    outcomes = sweep.outcomes(ready, deadline, Progress(), workers, ray)
     status = tell(list(map(announce, outcomes)))
     raise typer.Exit(status if len(ready) == len(left) else 1)
 

@@ -73,10 +73,7 @@ def execute(
     torch.manual_seed(job.seed)
     tasks, data = make_tasks(config, job.seed, job.device)
     learner = build(config, job.seed, tasks, job.device)
-    origin = record.provenance(job.device)
-    key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(config, job.device)}"
-    checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
-    torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
+    checkpoint = opened(job, deadline)
     if isinstance(learner, Gallery):
         FineTuning(learner.judge, training_of(config, job.seed)).learn(sequences.merged(tasks))
     toy = config.tasks.kind == "polynomials"
@@ -101,6 +98,14 @@ def execute(
     path = record.write(result, job.path)
     job.checkpoint.unlink(missing_ok=True)
     return path
+
+
+def opened(job: Job, deadline: float | None) -> Checkpoint:
+    """What the run goes on from, and with: with other threads than it began with, sums come out in another order."""
+    key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(job.config, job.device)}"
+    checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **record.provenance(job.device))
+    torch.set_num_threads(checkpoint.sessions[0]["threads"])
+    return checkpoint
 
 
 def measure(config: Config) -> Callable[[Any, Task, int], float]:
