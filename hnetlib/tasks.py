@@ -77,7 +77,10 @@ class Task:
 
 
 def standardized(task: Task) -> Task:
-    """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together."""
+    """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together.
+
+    For every permutation anew: the same numbers, but added in another order, have a mean that differs in its last bit.
+    """
     inputs = torch.cat([task.transform(x) for x in task.train.x.split(10_000)])
     mean, std = inputs.mean(), inputs.std()
     return replace(task, transform=lambda x: (task.transform(x) - mean) / std)
