@@ -185,6 +185,9 @@ class Config:
     landscape: Count | None = None  # Fig. 4: so many embeddings a side of a square are tested in the end; null: none
 
 
+READER = TypeAdapter(Config)  # plain data -> a configuration; making one takes longer than using it
+
+
 def at_tier(config: Config, tier: Tier) -> Config:
     """The configuration at another tier."""
     if tier == "paper":
@@ -297,7 +300,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
             raise ConfigError(f"There is no setting {path!r}; the known ones are {', '.join(flatten(data))}.")
         place[key] = value
     try:
-        return TypeAdapter(Config).validate_python(data)
+        return READER.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if str(part) in "".join(values))
