@@ -10,6 +10,7 @@ own. What a cell computed is left alone.
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,12 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def main(paths: list[str]) -> None:
+def rewrite(paths: list[str], change: Callable[[Notebook], Notebook]) -> None:
+    """Change notebooks where they lie, in the form in which Jupyter writes them."""
     for path in map(Path, paths):
-        notebook = normalise(json.loads(path.read_text(encoding="utf-8")))
+        notebook = change(json.loads(path.read_text(encoding="utf-8")))
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rewrite(sys.argv[1:], normalise)
