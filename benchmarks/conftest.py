@@ -1,7 +1,6 @@
 """Stores the times of a complete run, and prints them side by side."""
 
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from benchmarks import test_inference, test_step
 from hnetlib.experiments import record
-from hnetlib.experiments.record import RESULTS, provenance
+from hnetlib.experiments.record import RESULTS, processor, provenance
 
 STORED = RESULTS / "benchmarks"
 EXPECTED = {"step": len(test_step.CASES), "inference": len(test_inference.CASES)}
@@ -46,17 +45,9 @@ def quick(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("quick"))
 
 
-def cpu() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def store(name: str, cases: list[dict[str, Any]]) -> Path:
     """There is never a half-written file."""
-    text = json.dumps({"provenance": {**provenance(), "cpu": cpu()}, "cases": cases}, indent=1)
+    text = json.dumps({"provenance": {**provenance(), "cpu": processor()}, "cases": cases}, indent=1)
     return record.store((text + "\n").encode(), STORED / f"{name}.json")
 
 

@@ -1,8 +1,8 @@
 """Continual learning with task-conditioned hypernetworks (von Oswald et al., ICLR 2020).
 
 Read the modules in this order; each imports only from those before it:
-target, initialization, hypernet, regularizer, data, tasks, learner, vae, baselines, networks, metrics, inference,
-replay, experiments, plots.
+errors, target, initialization, networks, batchnorm, hypernet, regularizer, shapes, data, tasks, checkpoint, schedule,
+learner, vae, baselines, metrics, plane, inference, replay, experiments, plots, widgets, cli.
 """
 
 from hnetlib.data import Images, load_images

@@ -62,9 +62,11 @@ class Follow(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor, seen: Tensor) -> Tensor:
+        """x."""
         ctx.gradient = value - seen
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Of x that which comes, of `value` its own."""
         return grad, ctx.gradient, None

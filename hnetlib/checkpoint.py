@@ -6,7 +6,8 @@ import io
 import os
 import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,9 +23,25 @@ MAGIC = "hnetlib checkpoint 1"
 class Stateful(Protocol):
     """A module, an optimizer, a learner: what can say how it stands, and be put back there."""
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """How it stands, as plain data and tensors."""
+        ...
 
-    def load_state_dict(self, state_dict: Any) -> Any: ...
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Stand like that again."""
+        ...
+
+
+@contextmanager
+def all_or_nothing(*things: Stateful) -> Iterator[None]:
+    """Put things back as they were if what is done with them does not end well (Ctrl-C, too)."""
+    before = copy.deepcopy([thing.state_dict() for thing in things])
+    try:
+        yield
+    except BaseException:
+        for thing, state in zip(things, before, strict=True):
+            thing.load_state_dict(state)
+        raise
 
 
 class Checkpoint:

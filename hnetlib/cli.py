@@ -15,8 +15,9 @@ from rich.table import Table
 from torch import Tensor
 
 from hnetlib.data import BUILDERS, data_dir, load_images
-from hnetlib.errors import ConfigError, HnetError, RecordError, UnknownExperimentError
+from hnetlib.errors import ConfigError, DataError, HnetError, RecordError, UnknownExperimentError
 from hnetlib.experiments import record, registry, run, sweep
+from hnetlib.experiments.build import image_sets
 from hnetlib.experiments.check import belongs, faults
 from hnetlib.experiments.config import Tier, as_dict, flatten
 from hnetlib.experiments.report import as_markdown, cells, pending, report
@@ -47,8 +48,12 @@ MARKS = {"reproduced": "[green]reproduced[/]", "short": "[red]short[/]", "pendin
 
 
 @app.command("list")
-def list_(as_json: AsJson = False, folder: Folder = record.RESULTS) -> None:
+def list_(as_json: AsJson = False, folder: Folder = record.RESULTS, pending_: Pending = False) -> None:
     """List all experiments: their place in the paper, the rows they answer, the records there are."""
+    if pending_:
+        left = [{"id": name, "seed": seed} for name, seed in pending(folder)]
+        print(json.dumps(left, indent=1) if as_json else "\n".join(f"{one['id']}, seed {one['seed']}" for one in left))
+        return
     answers: dict[str, list[str]] = {}
     for row, (name, _) in registry.ROWS.items():
         answers.setdefault(name, []).append(row)
@@ -105,13 +110,10 @@ def run_(
     if len(left) < len(jobs):
         out.print(f"{len(jobs) - len(left)} of {len(jobs)} runs have their records already.")
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    if ray:
-        outcomes = sweep.on_ray(left, ray, deadline)
-    elif workers > 1:
-        outcomes = sweep.in_processes(left, workers, deadline)
-    else:
-        outcomes = sweep.one_by_one(left, deadline, Progress())
-    raise typer.Exit(tell(list(map(announce, outcomes))))
+    ready = with_data(left)
+    outcomes = sweep.outcomes(ready, deadline, Progress(), workers, ray)
+    status = tell(list(map(announce, outcomes)))
+    raise typer.Exit(status if len(ready) == len(left) else 1)
 
 
 def check(job: run.Job) -> None:
@@ -126,6 +128,22 @@ def check(job: run.Job) -> None:
         raise typer.BadParameter(f"--out takes a folder; {job.folder} is a file.")
     if job.path.exists() and record.load(job.path).changed != job.changed:
         raise typer.BadParameter(f"{job.path} is a run with other settings: give another --out.")
+
+
+def with_data(jobs: list[run.Job]) -> list[run.Job]:
+    """The jobs whose image sets can be loaded; of any other set it is said once what is wrong.
+
+    Every set is fetched here, before there are several processes that would all fetch it, and not kept in memory.
+    """
+    needs = [image_sets(job.config.tasks) for job in jobs]
+    missing = set()
+    for name, many in Counter(name for names in needs for name in names).items():
+        try:
+            load_images(name)
+        except DataError as error:
+            fail(f"{error} Runs left out for it: {many}.")
+            missing.add(name)
+    return [job for job, names in zip(jobs, needs, strict=True) if not missing & set(names)]
 
 
 def announce(outcome: sweep.Outcome) -> sweep.Outcome:

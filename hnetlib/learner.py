@@ -1,6 +1,5 @@
 """What every method of the book can do, learn a task and predict, and how the hypernetwork does it."""
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor, nn, optim
 from tqdm import tqdm
 
-from hnetlib.checkpoint import CURRENT, Stateful
+from hnetlib.checkpoint import CURRENT, Stateful, all_or_nothing
 from hnetlib.errors import DivergedError, SizeError, learned
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import Lookahead, OutputRegularizer, exact_regularizer
 from hnetlib.schedule import Rate
-from hnetlib.target import Buffers, TargetNetwork
+from hnetlib.target import Buffers, TargetNetwork, as_heads, as_pairs
 from hnetlib.tasks import Task
 
 CHECK_EVERY = 100  # steps between looks at the loss: a look makes a GPU wait
@@ -104,6 +103,7 @@ def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tupl
     generator = torch.Generator(y.device).manual_seed(training.seed)
 
     def indices() -> Iterator[Tensor]:
+        """Which samples are in each minibatch."""
         while True:
             order = torch.randperm(len(y), generator=generator, device=y.device)
             yield from order.split(size)[: len(y) // size]
@@ -124,7 +124,7 @@ def train(
 
     Args:
         trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
-            saved from time to time. Where this function raises (Ctrl-C, too), all of it is put back as it was.
+            saved from time to time.
         finished: whether to stop early.
         outputs: what the network says now, at test time; only `training.plateau` asks for it.
 
@@ -136,37 +136,31 @@ def train(
     rate = Rate(optimizers, training.learning_rate, training.decay, training.plateau)
     if training.plateau:
         trained = {**trained, "rate": rate}
-    before = copy.deepcopy({name: thing.state_dict() for name, thing in trained.items()})
-    try:
-        checkpoint = CURRENT.get()
-        start = checkpoint.enter(trained) if checkpoint else 0
-        steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
-        for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
-            if finished():  # so already when the run went on from a checkpoint
-                break
-            rate.begin((i - 1) // epoch, last / epoch)
-            loss = step(x, y)
-            if outputs and training.plateau and i % epoch == 0:
-                rate.measured(test_accuracy(outputs, task))
-            ends = i == last or finished()
-            if (i % CHECK_EVERY == 0 or ends) and not torch.isfinite(loss):
-                raise DivergedError(
-                    f"The loss on {task.name!r} was {loss.item()} after {i} steps. Try a learning rate below "
-                    f"{training.learning_rate:g}, and check the inputs for NaN."
-                )
-            if checkpoint:
-                checkpoint.tick(i, trained, ends)
-    except BaseException:
-        for name, thing in trained.items():
-            thing.load_state_dict(before[name])
-        raise
+    checkpoint = CURRENT.get()
+    start = checkpoint.enter(trained) if checkpoint else 0
+    steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
+    for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
+        if finished():  # so already when the run went on from a checkpoint
+            break
+        rate.begin((i - 1) // epoch, last / epoch)
+        loss = step(x, y)
+        if outputs and training.plateau and i % epoch == 0:
+            rate.measured(test_accuracy(outputs, task))
+        ends = i == last or finished()
+        if (i % CHECK_EVERY == 0 or ends) and not torch.isfinite(loss):
+            raise DivergedError(
+                f"The loss on {task.name!r} was {loss.item()} after {i} steps. Try a learning rate below "
+                f"{training.learning_rate:g}, and check the inputs for NaN."
+            )
+        if checkpoint:
+            checkpoint.tick(i, trained, ends)
 
 
 @torch.no_grad()
 def test_accuracy(outputs: Callable[[Tensor], Tensor], task: Task) -> float:
     """Percent of the task's test half that is answered right."""
-    parts = zip(task.test.x.split(EVALUATION_BATCH), task.test.y.split(EVALUATION_BATCH), strict=True)
-    right = sum((outputs(task.transform(x)).argmax(dim=1) == y).sum() for x, y in parts)
+    batches = task.test.batches(EVALUATION_BATCH)
+    right = sum((outputs(task.transform(x)).argmax(dim=1) == y).sum() for x, y in batches)
     return 100 * int(right) / len(task.test)
 
 
@@ -204,13 +198,9 @@ class HyperNetLearner:
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        known = self.hnet.num_tasks
-        try:
+        with all_or_nothing(self, self.target):
             step, trained = self.begin(task)
             train(task, self.training, step, trained, outputs=partial(self.now, head=task.head))
-        except BaseException:
-            self.hnet.task_embeddings = self.hnet.task_embeddings[:known]
-            raise
         self.heads.append(task.head)
         self.buffers.append(self.target.copy_buffers())
 
@@ -230,6 +220,7 @@ class HyperNetLearner:
             module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
+            """Both parts of the gradient of Eq. 2, and a step of every optimizer."""
             for optimizer in optimizers:
                 optimizer.zero_grad()
             loss = self.loss(task, hnet(embedding), x, y)
@@ -285,9 +276,8 @@ class HyperNetLearner:
 
     def state_dict(self) -> dict[str, Any]:
         """The hypernetwork, each task's head and buffers, and the companions."""
-        heads = [head and (head.start, head.stop) for head in self.heads]
         others = {name: module.state_dict() for name, module in self.companions().items()}
-        return {"hnet": self.hnet.state_dict(), "heads": heads, "buffers": self.buffers, **others}
+        return {"hnet": self.hnet.state_dict(), "heads": as_pairs(self.heads), "buffers": self.buffers, **others}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
@@ -295,7 +285,7 @@ class HyperNetLearner:
         for _ in state_dict["heads"]:
             self.hnet.add_task()
         self.hnet.load_state_dict(state_dict["hnet"])
-        self.heads = [head and slice(*head) for head in state_dict["heads"]]
+        self.heads = as_heads(state_dict["heads"])
         self.buffers = state_dict["buffers"]
         for name, module in self.companions().items():
             module.load_state_dict(state_dict[name])

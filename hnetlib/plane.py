@@ -5,8 +5,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from hnetlib.errors import SizeError
-from hnetlib.learner import HyperNetLearner
-from hnetlib.metrics import EVALUATION_BATCH
+from hnetlib.learner import EVALUATION_BATCH, HyperNetLearner
 from hnetlib.tasks import Task
 
 POINTS_AT_ONCE = 64  # how many target networks are generated in one go
@@ -28,8 +27,7 @@ def right_answers(
     Raises:
         SizeError: the embeddings' length is not the hypernetwork's `task_dim`.
     """
-    halves = task.test.x.split(EVALUATION_BATCH), task.test.y.split(EVALUATION_BATCH)
-    batches = [(task.transform(x), y) for x, y in zip(*halves, strict=True)]
+    batches = [(task.transform(x), y) for x, y in task.test.batches(EVALUATION_BATCH)]
     head, buffers = learner.heads[index], learner.buffers[index]
     learner.target.module.eval()
     counts = []

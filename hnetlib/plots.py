@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -132,6 +132,33 @@ def during_and_final(ax: Axes, x: Sequence[Any], runs: Sequence[Sequence[Tensor]
         } | style
         ax.errorbar(x, [v.mean().item() for v in found], sem, **options)
     ax.set(ylabel="accuracy, mean over tasks (%)")
+
+
+def pictures(
+    axes: Sequence[Axes],
+    blocks: Sequence[UInt8[Tensor, "classes samples pixels"]],
+    titles: Sequence[str],
+    side: int,
+    label: str = "",
+) -> None:
+    """Fig. A8: pictures of `side` x `side` pixels, a row of samples for each class; a block for each of the axes.
+
+    `label` says whose they are. Where there are no blocks, it alone is shown.
+    """
+    if not blocks:
+        for ax in axes:
+            ax.set_axis_off()
+        axes[0].set_title(label, fontsize=9.5)
+        return
+    for ax, block, title in zip(axes, blocks, titles, strict=True):
+        classes, samples, _ = block.shape
+        rows = block.view(classes, samples, side, side).permute(0, 2, 1, 3)
+        ax.imshow(rows.flatten(2).flatten(0, 1), cmap="gray_r", vmin=0, vmax=255)
+        ax.set_title(title, fontsize=9.5)
+        ax.set_yticks([(t + 0.5) * side for t in range(classes)], [str(t) for t in range(classes)])
+        ax.set_xticks([])
+        ax.grid(False)
+    axes[0].set_ylabel(label)
 
 
 def landscape(

@@ -173,6 +173,7 @@ class FactoredDistance(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, form: FactoredRegularizer, live: Tensor, names: list[str], *values: Tensor) -> Tensor:
+        """The distance; with it, for live embeddings and the body the gradient, for W the small products behind it."""
         theta = dict(zip(names, values, strict=True))
         change = torch.empty_like(form.old_last)  # A = W - W*
         torch.sub(theta["last.weight"], form.snapshot["last.weight"], out=change[:, :-1])
@@ -201,6 +202,7 @@ class FactoredDistance(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """2 (W* DᵀH + A HᵀH) for W, its bias among it; the other gradients as they are."""
         form, cut, change = ctx.form, ctx.form.cut, ctx.change
         whole, short = 2 * grad * ctx.left
         last = torch.empty_like(change)
@@ -294,8 +296,10 @@ class Shifted(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, shifted: Tensor) -> Tensor:
+        """p + Δ."""
         return shifted.view_as(shifted)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """Δ is a constant."""
         return grad, None

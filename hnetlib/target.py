@@ -1,5 +1,7 @@
 """Any `nn.Module` as a function of one flat weight vector (Sect. 2.1, "hypernetworks parameterize target models")."""
 
+from collections.abc import Iterable
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -12,6 +14,16 @@ Buffers = dict[str, Tensor]
 def of_head(outputs: Float[Tensor, "... outputs"], head: slice | None) -> Tensor:
     """The outputs that belong to a task; None: all."""
     return outputs if head is None else outputs[..., head]
+
+
+def as_pairs(heads: Iterable[slice | None]) -> list[tuple[int, int] | None]:
+    """Heads as plain data, for a state that is saved: first output, and the one behind the last."""
+    return [head and (head.start, head.stop) for head in heads]
+
+
+def as_heads(pairs: Iterable[tuple[int, int] | None]) -> list[slice | None]:
+    """The heads again."""
+    return [pair and slice(*pair) for pair in pairs]
 
 
 class TargetNetwork:

@@ -1,6 +1,6 @@
 """Tasks, sequences of tasks, and the three scenarios of continual learning (Sect. 3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache, partial
@@ -43,6 +43,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All samples in order, at most so many at a time."""
+        return zip(self.x.split(size), self.y.split(size), strict=True)
+
 
 def thinned(half: Split, samples: int) -> Split:
     """Every so many-th sample, at most `samples` in all."""
@@ -73,7 +77,10 @@ class Task:
 
 
 def standardized(task: Task) -> Task:
-    """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together."""
+    """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together.
+
+    For every permutation anew: the same numbers, but added in another order, have a mean that differs in its last bit.
+    """
     inputs = torch.cat([task.transform(x) for x in task.train.x.split(10_000)])
     mean, std = inputs.mean(), inputs.std()
     return replace(task, transform=lambda x: (task.transform(x) - mean) / std)
@@ -101,6 +108,7 @@ def merged(tasks: Sequence[Task]) -> Task:
     """All classes of all tasks at once, labels counted through; inputs are made as in the first task."""
 
     def joined(halves: Sequence[Split]) -> Split:
+        """One half of the data of all tasks."""
         return Split(torch.cat([half.x for half in halves]), torch.cat([half.y for half in halves]))
 
     parts = one_softmax(tasks)
@@ -185,6 +193,7 @@ def split(images: Images, classes: int = 2, scenario: Scenario = Scenario.CL1) -
         raise SizeError(f"{images.num_classes} classes of {images.name} cannot be split into tasks of {classes}.")
 
     def part(x: Tensor, y: Tensor, first: int) -> Split:
+        """The samples of `classes` classes from the first on."""
         mine = (y >= first) & (y < first + classes)
         return Split(x[mine], y[mine] - first)
 

@@ -64,6 +64,7 @@ class Latent:
         constants = self.of_tasks(tasks, like)
 
         def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
+            """From new latent vectors every time."""
             z = torch.randn(len(tasks), samples, self.size, device=constants.device)
             return decode(join(z, constants))
 

@@ -13,11 +13,13 @@ import chapters
 import equations
 import pytest
 import scoreboard as pages
+import torch
 
+from hnetlib import plots
 from hnetlib.experiments import record, scoreboard, sources
 from hnetlib.experiments.config import as_dict, flatten
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
-from hnetlib.experiments.report import Row, as_markdown, recorded, report, table
+from hnetlib.experiments.report import Row, as_markdown, example, pictures, recorded, report, table
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +43,27 @@ def test_what_is_recorded_says_tier_and_number() -> None:
     matrices, origin = recorded("p10-cl1-hnet")
     assert origin == f"paper tier, n = {len(matrices)}" and matrices[0].shape == (10, 10)
     assert recorded("no such run") == ([], "no record yet")
+
+
+def test_recorded_pictures_are_the_first_seeds_each_in_its_place() -> None:
+    run, origin = example("figA8-vae")
+    assert run and run["seed"] == 0 and origin == f"{run['tier']} tier, seed 0"
+    blocks, said = pictures("figA8-vae")
+    assert said == origin and [block.shape for block in blocks] == [(10, 8, 784)] * 2
+    _, axes = plots.panels(2)
+    plots.pictures(axes, blocks, ("new", "old"), 28, said)
+    drawn = torch.tensor(axes[1].images[0].get_array())
+    assert torch.equal(drawn[7 * 28 : 8 * 28, 3 * 28 : 4 * 28], blocks[1][7, 3].view(28, 28))
+    assert axes[0].get_ylabel() == origin
+
+
+def test_without_a_record_axes_say_so_and_are_empty() -> None:
+    assert example("no such run") == (None, "no record yet")
+    _, axes = plots.panels(2)
+    blocks, said = pictures("no such run")
+    plots.pictures(axes, blocks, ("new", "old"), 28, said)
+    assert said in (axes[0].get_title(), axes[0].get_title("left"))  # where the style puts it
+    assert not any(ax.axison or ax.images for ax in axes)
 
 
 # -- elements of the paper

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from hnetlib import metrics
 from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
 from hnetlib.baselines.hat import Schedule, anneal, compensation
-from hnetlib.baselines.si import Path
+from hnetlib.baselines.si import PathIntegral
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.learner import Training, train
@@ -82,7 +82,7 @@ def test_the_path_integral_adds_up_to_what_the_loss_fell_on_a_quadratic() -> Non
     torch.manual_seed(0)
     root = torch.randn(6, 6, dtype=torch.float64)
     curvature, theta = root.T @ root, torch.randn(6, dtype=torch.float64)
-    path, start = Path([theta]), 0.5 * theta @ curvature @ theta
+    path, start = PathIntegral([theta]), 0.5 * theta @ curvature @ theta
     for _ in range(20_000):
         gradient = curvature @ theta
         after = theta - 1e-4 * gradient

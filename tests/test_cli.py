@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hnetlib.experiments import record, registry
-from hnetlib.experiments.report import report
+from hnetlib.experiments.report import pending, report
 
 HNET = Path(sys.executable).with_name("hnet")
 SHORT = ("--tier", "quick", "--set", "optimization.iterations=20")
@@ -93,10 +93,26 @@ def test_a_mistake_gets_one_sentence(arguments: tuple[str, ...], status: int, sa
     assert said in done.stderr
 
 
-def test_without_data_and_network_a_run_says_what_to_do(tmp_path: Path) -> None:
-    done = hnet("run", "s-cl1-hnet", "--out", tmp_path, HNETLIB_DATA=str(tmp_path), https_proxy="http://127.0.0.1:9")
+def test_without_data_and_network_it_is_said_once_what_to_do_and_the_other_runs_go_on(tmp_path: Path) -> None:
+    offline = {"HNETLIB_DATA": str(tmp_path / "cache"), "https_proxy": "http://127.0.0.1:9"}
+    asked = ("s-cl1-hnet", "p10-cl1-hnet", "cifar-zenke-hnet", "fig2")
+    short = ("--set", "optimization.iterations=5", "--out", tmp_path / "records")
+    done = hnet("run", *asked, "--seeds", "0-1", *short, **offline)
     assert done.returncode == 1
-    assert "mnist" in done.stderr and "HNETLIB_DATA" in done.stderr
+    mnist, *cifar = done.stderr.strip().splitlines()
+    assert "mnist is missing" in mnist and "HNETLIB_DATA" in mnist and mnist.endswith("left out for it: 4.")
+    assert [line.split()[1] for line in cifar] == ["cifar10", "cifar100"]
+    assert all(line.endswith("left out for it: 2.") for line in cifar)
+    assert {path.parent.name for path in (tmp_path / "records").rglob("*.json")} == {"fig2"}
+    assert done.stdout.count("worst_final") == 2
+
+
+def test_list_pending_is_what_run_pending_takes(tmp_path: Path) -> None:
+    record.place("fig2", 0, folder=tmp_path).parent.mkdir()
+    record.place("fig2", 0, folder=tmp_path).touch()
+    left = json.loads(hnet("list", "--pending", "--json", "--out", tmp_path).stdout)
+    assert left == [{"id": name, "seed": seed} for name, seed in pending(tmp_path)]
+    assert {"id": "fig2", "seed": 1} in left and {"id": "fig2", "seed": 0} not in left
 
 
 def test_workers_run_side_by_side_and_one_that_is_killed_starts_again(tmp_path: Path) -> None:

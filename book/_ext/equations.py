@@ -33,6 +33,7 @@ def source(module: str) -> Path:
 
 
 def defined(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Names that statements define, those inside classes too, each with its line and docstring."""
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield prefix + node.name, (node.lineno, ast.get_docstring(node) or "")
@@ -64,6 +65,7 @@ def address(name: str) -> str:
 
 @cache
 def equations() -> list[dict[str, Any]]:
+    """The content of equations.toml."""
     content: list[dict[str, Any]] = tomllib.loads(EQUATIONS.read_text(encoding="utf-8"))["equation"]
     return content
 

@@ -95,6 +95,7 @@ def _bibtex(kind: str, key: str, about: dict[str, Any], more: dict[str, str]) ->
 
 
 def _author(person: dict[str, str]) -> str:
+    """A person, or a group, as BibTeX writes it."""
     if "name" in person:
         return f"{{{person['name']}}}"
     family = f"{person.get('name-particle', '')} {person['family-names']}".strip()

@@ -5,8 +5,9 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from hnetlib.experiments.sources import FAMILIES, Rule, table
-from scoreboard import Generated
+from hnetlib.experiments import sources
+from hnetlib.experiments.sources import FAMILIES, Rule
+from scoreboard import Generated, table
 
 SAID_BY = {"paper": "paper", "code": "released code", "choice": "our choice"}
 SEVERAL = 4  # values that are all shown
@@ -40,18 +41,18 @@ class Hyperparameters(Generated):
         return "".join(map(self.family, FAMILIES))
 
     def family(self, title: str) -> str:
-        entries = table(title)
+        """The table of one family."""
+        entries = sources.table(title)
         ours = sum(rule.source == "choice" for _, rule in entries)
-        lines = "".join(self.line(setting, rule, values) for (setting, rule), values in entries.items())
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("Setting", "Value", "From"))
+        lines = (self.line(setting, rule, values) for (setting, rule), values in entries.items())
+        settings = table('class="sb-table"', f"{title}: settings", ("Setting", "Value", "From"), lines)
         return (
             f'<details class="sb-family"><summary>{escape(title)} '
-            f"<small>{len(entries)} settings, {ours} of them our choice</small></summary>"
-            f'<table class="sb-table"><caption class="sb-hidden">{escape(title)}: settings</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></details>"
+            f"<small>{len(entries)} settings, {ours} of them our choice</small></summary>{settings}</details>"
         )
 
     def line(self, setting: str, rule: Rule, values: list[Any]) -> str:
+        """One setting."""
         note = f"<small>{escape(rule.note)}</small>" if rule.note else ""
         return (
             f'<tr><th scope="row"><code>{setting}</code></th><td data-label="Value">{escape(all_shown(values))}</td>'

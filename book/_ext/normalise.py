@@ -10,6 +10,7 @@ own. What a cell computed is left alone.
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def normalise(notebook: Notebook) -> Notebook:
 
 
 def _clean_metadata(notebook: Notebook) -> None:
+    """Drop times and the Python patch version."""
     notebook["metadata"].get("language_info", {}).pop("version", None)
     for cell in notebook["cells"]:
         cell.get("metadata", {}).pop("execution", None)
@@ -62,12 +64,14 @@ def _plain_text(text: str) -> str:
 
 
 def _map_outputs(notebook: Notebook, change: Any) -> None:
+    """Change every string in the outputs of cells."""
     for cell in notebook["cells"]:
         if "outputs" in cell:
             cell["outputs"] = [_map_strings(output, change) for output in cell["outputs"]]
 
 
 def _map_strings(value: Any, change: Any) -> Any:
+    """The value with every string in it changed, however deep it lies."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -97,6 +101,7 @@ def _widget_order(cells: list[dict[str, Any]], state: dict[str, Any]) -> dict[st
     numbers: dict[str, str] = {}
 
     def visit(name: str) -> None:
+        """Number a model, then those it refers to."""
         if name in numbers or name not in state:
             return
         numbers[name] = f"{len(numbers):032x}"
@@ -121,11 +126,12 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def main(paths: list[str]) -> None:
+def rewrite(paths: list[str], change: Callable[[Notebook], Notebook]) -> None:
+    """Change notebooks where they lie, in the form in which Jupyter writes them."""
     for path in map(Path, paths):
-        notebook = normalise(json.loads(path.read_text(encoding="utf-8")))
+        notebook = change(json.loads(path.read_text(encoding="utf-8")))
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rewrite(sys.argv[1:], normalise)

@@ -80,6 +80,7 @@ def printed(tab: Page, address: str, names: Sequence[str]) -> Iterator[tuple[str
 
 
 def cover(tab: Page) -> bytes:
+    """The first page, as PDF."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     logo = f"<div style='width:60mm'>{(ROOT / config['logo']).read_text(encoding='utf-8')}</div>"

@@ -5,6 +5,7 @@ A page that has one is read anew by every build. Every record that a table links
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,18 @@ class Generated(SphinxDirective):
         return [nodes.raw("", self.html(), format="html")]
 
     def html(self) -> str:
+        """What stands in the directive's place."""
         raise NotImplementedError
+
+
+# A build is one process, and records do not change while it runs: each is read once for all tables.
+best = cache(record.best)
+
+
+@cache
+def answers() -> list[Row]:
+    """All of the paper's numbers beside ours."""
+    return report()
 
 
 # -- small pieces ------------------------------------------------------------------------------------------------------
@@ -53,6 +65,7 @@ def number(mean: float, error: float | None) -> str:
 
 
 def links(places: Iterable[chapters.Place]) -> str:
+    """Links to places, by the titles of their chapters."""
     return ", ".join(f'<a href="{place.address}">{escape(place.title)}</a>' for place in places)
 
 
@@ -62,11 +75,13 @@ def address(run: dict[str, Any]) -> str:
 
 
 def tag(text: str, kind: str) -> str:
+    """A word in the colour of its kind, with the kind's mark for those who do not see colours."""
     mark = MARKS.get(kind, "")
     return f'<span class="sb-tag sb-{kind or "none"}">{mark and mark + " "}{escape(text)}</span>'
 
 
 def devices(runs: list[dict[str, Any]]) -> str:
+    """Where runs were made, each device once."""
     return ", ".join(dict.fromkeys(run["provenance"]["device"] for run in runs))
 
 
@@ -76,6 +91,15 @@ def share(counts: Counter[str], order: Iterable[str], words: dict[str, str]) -> 
     said = ", ".join(f"{many} {words.get(kind, kind)}" for kind, many in parts)
     bars = "".join(f'<i class="sb-{kind}" style="flex-grow:{many}"></i>' for kind, many in parts)
     return f'<span class="sb-bar" role="img" aria-label="{escape(said)}">{bars}</span>'
+
+
+def table(attributes: str, caption: str, head: Iterable[str], lines: Iterable[str]) -> str:
+    """A table whose caption is for screen readers alone."""
+    columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    return (
+        f'<table {attributes}><caption class="sb-hidden">{escape(caption)}</caption>'
+        f"<thead><tr>{columns}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
 
 
 # -- the three tables --------------------------------------------------------------------------------------------------
@@ -90,8 +114,7 @@ class Summary(Generated):
     """How many rows stand where."""
 
     def html(self) -> str:
-        rows = report()
-        counts = Counter(verdict(row) for row in rows)
+        counts = Counter(verdict(row) for row in answers())
         words = {
             "reproduced": "reproduced at the paper’s setting",
             "short": "short of the paper at the paper’s setting",
@@ -104,7 +127,7 @@ class Summary(Generated):
         bar = share(counts, words, words)
         runs = sum(1 for _ in record.RESULTS.rglob("seed-*.json"))
         return (
-            f'<div class="sb-summary"><p><b>{len(rows)}</b> numbers of the paper, <b>{runs}</b> records</p>'
+            f'<div class="sb-summary"><p><b>{len(answers())}</b> numbers of the paper, <b>{runs}</b> records</p>'
             f"{bar}<ul>{items}</ul></div>"
         )
 
@@ -113,15 +136,12 @@ class PaperMap(Generated):
     """Every figure and table, and how far it is."""
 
     def html(self) -> str:
-        rows = report()
-        lines = "".join(self.line(name, rows) for name in ELEMENTS)
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in ("In the paper", "Here", "State", "Experiments"))
-        return (
-            '<table class="sb-table sb-map"><caption class="sb-hidden">Elements of the paper and their state</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-        )
+        lines = (self.line(name, answers()) for name in ELEMENTS)
+        head = ("In the paper", "Here", "State", "Experiments")
+        return table('class="sb-table sb-map"', "Elements of the paper and their state", head, lines)
 
     def line(self, name: str, rows: list[Row]) -> str:
+        """One element of the paper."""
         done = progress(name, rows)
         state = tag(STATES[done.state], done.state.replace(" ", "-"))
         return (
@@ -137,7 +157,7 @@ class PaperMap(Generated):
         order = ("paper", "reduced", "pending")
         there = {name: tier for name, tier in done.tiers.items() if tier}
         items = "".join(
-            f'<li><a href="{address(record.best(name)[0])}"><code>{name}</code></a>: {tier} tier, '
+            f'<li><a href="{address(best(name)[0])}"><code>{name}</code></a>: {tier} tier, '
             f"{done.seeds[name]} of {EXPERIMENTS[name].seeds} seeds</li>"
             for name, tier in there.items()
         )
@@ -158,16 +178,15 @@ class Scoreboard(Generated):
     """Every number of the paper, and ours."""
 
     def html(self) -> str:
-        lines = "".join(map(self.line, report()))
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in HEAD)
+        attributes = f'class="sb-table sb-rows" data-filters="{FILTERS}"'
+        lines = map(self.line, answers())
         return (
-            f'<table class="sb-table sb-rows" data-filters="{FILTERS}">'
-            '<caption class="sb-hidden">Numbers of the paper and ours</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-            '<script src="../_static/scoreboard.js" defer></script>'
+            table(attributes, "Numbers of the paper and ours", HEAD, lines)
+            + '<script src="../_static/scoreboard.js" defer></script>'
         )
 
     def line(self, row: Row) -> str:
+        """One number of the paper; its data attributes are what the filters look at."""
         where = element(row)
         kinds = {"where": where, "method": method(row), "status": verdict(row), "tier": row.tier or "no record"}
         data = " ".join(f'data-{key}="{escape(kind)}"' for key, kind in kinds.items())
@@ -182,11 +201,13 @@ class Scoreboard(Generated):
         )
 
     def ours(self, row: Row) -> str:
+        """Our mean, its error, and of how many seeds at which tier."""
         if row.ours is None:
             return "—"
         return f"{number(row.ours, row.sem)}<small>n = {row.n}, {row.tier} tier</small>"
 
     def difference(self, row: Row) -> str:
+        """Ours minus the paper's, also as a bar to one side of a middle."""
         if row.difference is None:
             return "—"
         width = min(abs(row.difference), WIDEST) / WIDEST * 50
@@ -197,7 +218,7 @@ class Scoreboard(Generated):
     def records(self, row: Row) -> str:
         """Seeds, devices, commits, and the command that makes them again; folded away."""
         name, evaluation = ROWS[row.id]
-        runs = [run for run in record.best(name) if value(run, row.metric, evaluation) is not None]
+        runs = [run for run in best(name) if value(run, row.metric, evaluation) is not None]
         command = f"hnet run {name} --seeds 0-{EXPERIMENTS[name].seeds - 1}"
         if not runs:
             return f"<details><summary>none yet</summary><p><code>{command}</code></p></details>"
@@ -209,6 +230,7 @@ class Scoreboard(Generated):
         )
 
     def record(self, run: dict[str, Any], result: float | None) -> str:
+        """One seed."""
         made = run["provenance"]
         return (
             f'<li><a href="{address(run)}">seed {run["seed"]}</a>: {result:.2f}, {made["wall_seconds"] / 60:.0f} min, '
@@ -224,7 +246,7 @@ def publish(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     for name in EXPERIMENTS:
-        for run in record.best(name):
+        for run in best(name):
             source = record.place(name, run["seed"], run["tier"])
             target = record.place(name, run["seed"], run["tier"], Path(app.outdir) / "records")
             target.parent.mkdir(parents=True, exist_ok=True)

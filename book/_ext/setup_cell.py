@@ -6,10 +6,10 @@ The cell comes second, after the title, and is kept off the site. Where it stand
 a notebook that has it is written again byte for byte.
 """
 
-import json
 import sys
-from pathlib import Path
 from typing import Any
+
+from normalise import rewrite
 
 NAME = "setup"
 # The book is cloned, and not only installed, because its chapters read the records in data/results: the package is the
@@ -48,11 +48,5 @@ def with_setup(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
-def main(paths: list[str]) -> None:
-    for path in map(Path, paths):
-        notebook = with_setup(json.loads(path.read_text(encoding="utf-8")))
-        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rewrite(sys.argv[1:], with_setup)

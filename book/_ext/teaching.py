@@ -21,10 +21,12 @@ Cell = dict[str, Any]
 
 
 def cells(notebook: Path) -> list[Cell]:
+    """The cells of a notebook's file."""
     return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
 
 
 def text(cell: Cell) -> str:
+    """What an author wrote into a cell."""
     return "".join(cell["source"])
 
 

@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from hnetlib.baselines.quadratic import Quadratic
 from hnetlib.errors import SizeError
-from hnetlib.tasks import Loss, Task
+from hnetlib.tasks import Loss, Split, Task
 
 
 @dataclass
@@ -31,21 +31,21 @@ class EWC(Quadratic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        linear = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
-        if len({p for layer in linear for p in layer.parameters()}) < len(self.weights):
+        self.linear = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
+        if len({p for layer in self.linear for p in layer.parameters()}) < len(self.weights):
             raise SizeError("EWC here knows the Fisher information of linear layers only; this network has others.")
 
     def updated(self, task: Task) -> list[Tensor]:
         """F̃ after the task."""
         fisher = [torch.zeros_like(p) for p in self.weights]
         self.module.eval()
-        x, y = task.train.x, task.train.y
-        if self.examples and self.examples < len(y):
-            chosen = torch.randperm(len(y), device=y.device)[: self.examples]
-            x, y = x[chosen], y[chosen]
-        for some, labels in zip(x.split(1000), y.split(1000), strict=True):
-            squares = self.squares(task.transform(some), labels, task.head, task.loss)
-            torch._foreach_add_(fisher, squares, alpha=1 / len(y))
+        asked = task.train
+        if self.examples and self.examples < len(asked):
+            chosen = torch.randperm(len(asked), device=asked.y.device)[: self.examples]
+            asked = Split(asked.x[chosen], asked.y[chosen])
+        for x, y in asked.batches(1000):
+            squares = self.squares(task.transform(x), y, task.head, task.loss)
+            torch._foreach_add_(fisher, squares, alpha=1 / len(asked))
         return [self.gamma * old + new for old, new in zip(self.importance, fisher, strict=True)]
 
     def squares(self, x: Tensor, y: Tensor, head: slice | None, loss: Loss) -> list[Tensor]:
@@ -57,9 +57,11 @@ class EWC(Quadratic):
         found: dict[Tensor, Tensor] = {}
 
         def watch(layer: nn.Module, arguments: tuple[Tensor, ...], outputs: Tensor) -> None:
+            """In the forward pass: a is there; wait for δ."""
             assert isinstance(layer, nn.Linear)
 
             def square(delta: Tensor) -> None:
+                """In the backward pass: δ is there."""
                 squared = delta.square()
                 found[layer.weight] = squared.T @ arguments[0].square()
                 if layer.bias is not None:
@@ -67,8 +69,7 @@ class EWC(Quadratic):
 
             outputs.register_hook(square)
 
-        layers = [layer for layer in self.module.modules() if isinstance(layer, nn.Linear)]
-        hooks: list[RemovableHandle] = [layer.register_forward_hook(watch) for layer in layers]
+        hooks: list[RemovableHandle] = [layer.register_forward_hook(watch) for layer in self.linear]
         try:
             whole = loss(self.outputs(x, head), y) * len(y)  # each example's own loss counts in full, not as a mean
             torch.autograd.grad(whole, self.weights)

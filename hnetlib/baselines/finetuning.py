@@ -1,6 +1,5 @@
 """No protection at all: train one network on task after task."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,10 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hnetlib.checkpoint import Stateful
+from hnetlib.checkpoint import Stateful, all_or_nothing
 from hnetlib.errors import learned
 from hnetlib.learner import Training, train
-from hnetlib.target import of_head
+from hnetlib.target import as_heads, as_pairs, of_head
 from hnetlib.tasks import Task
 
 
@@ -36,14 +35,10 @@ class FineTuning:
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        before = copy.deepcopy(self.state_dict())
-        try:
+        with all_or_nothing(self):
             self.fit(task)
             self.consolidate(task)
             self.heads.append(task.head)
-        except BaseException:
-            self.load_state_dict(before)
-            raise
 
     def fit(self, task: Task) -> None:
         """Train all weights on the task, with a fresh Adam."""
@@ -51,6 +46,7 @@ class FineTuning:
         self.module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
+            """A step of Adam, and what a method adds before and after it."""
             optimizer.zero_grad()
             loss = self.loss(task, x, y)
             loss.backward()
@@ -118,10 +114,9 @@ class FineTuning:
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head."""
-        heads = [head and (head.start, head.stop) for head in self.heads]
-        return {"module": self.module.state_dict(), "heads": heads}
+        return {"module": self.module.state_dict(), "heads": as_pairs(self.heads)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
         self.module.load_state_dict(state_dict["module"])
-        self.heads = [head and slice(*head) for head in state_dict["heads"]]
+        self.heads = as_heads(state_dict["heads"])

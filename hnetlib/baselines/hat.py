@@ -83,24 +83,32 @@ class HAT(FineTuning):
         weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
         return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
 
+    def objective(self, task: Task, x: Tensor, y: Tensor, gates: Sequence[Tensor], training: bool) -> Tensor:
+        """The task's loss through the gates, and the price of the units that they take from later tasks."""
+        unused = 1 - self.used
+        crowding = (torch.cat(list(gates)) * unused).sum() / unused.sum().clamp(min=TINY)
+        return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
+
+    def whole(self, task: Task, gates: Sequence[Tensor]) -> float:
+        """The objective on the training half, without dropout."""
+        batches = task.train.batches(2000)
+        found = [self.objective(task, task.transform(x), y, gates, training=False) * len(y) for x, y in batches]
+        return torch.stack(found).sum().item() / len(task.train)
+
     def fit(self, task: Task) -> None:
         """Train the network and the task's gates together."""
-        embedding, free, unused = nn.Parameter(torch.randn_like(self.used)), self.free(), 1 - self.used
+        embedding, free = nn.Parameter(torch.randn_like(self.used)), self.free()
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
         optimizer = optim.SGD(weights, self.training.learning_rate)
         epoch = max(1, len(task.train) // self.training.batch_size)  # its steps
         schedule = Schedule(optimizer, weights, self.patience)
 
-        def objective(x: Tensor, y: Tensor, s: float, training: bool) -> Tensor:
-            gates = self.gates(embedding, s)
-            crowding = (torch.cat(gates) * unused).sum() / unused.sum().clamp(min=TINY)
-            return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
-
         def step(x: Tensor, y: Tensor) -> Tensor:
+            """A step of gradient descent for free weights and for the gates; after an epoch, a look at the loss."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
-            loss = objective(x, y, s, training=True)
+            loss = self.objective(task, x, y, self.gates(embedding, s), training=True)
             loss.backward()
             with torch.no_grad():
                 torch._foreach_mul_([p.grad for p in hidden if p.grad is not None], free)
@@ -111,9 +119,7 @@ class HAT(FineTuning):
                 embedding.clamp_(-RANGE, RANGE)
                 schedule.steps += 1
                 if schedule.steps % epoch == 0:
-                    parts = zip(task.train.x.split(2000), task.train.y.split(2000), strict=True)
-                    found = [objective(task.transform(x), y, self.s_max, training=False) * len(y) for x, y in parts]
-                    schedule.epoch_done(torch.stack(found).sum().item() / len(task.train))
+                    schedule.epoch_done(self.whole(task, self.gates(embedding, self.s_max)))
             return loss.detach()
 
         kept = nn.ParameterList([embedding])

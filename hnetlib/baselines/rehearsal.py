@@ -72,6 +72,7 @@ class Rehearsal(FineTuning):
         now = opened(self.heads if own else [task.head]).to(then.device)
 
         def past() -> Tensor:
+            """What the network says of new samples, against what it said of them before the task."""
             x = draw(each)
             shape, x = x.shape[:2], x.flatten(0, 1)
             with torch.no_grad():
@@ -142,6 +143,7 @@ class OldData:
         old = self.tasks[: self.known]
 
         def draw(samples: int) -> Float[Tensor, "tasks samples inputs"]:
+            """Of each task as many, drawn with replacement."""
             rows = [torch.randint(len(task.train), (samples,), device=task.train.y.device) for task in old]
             return torch.stack([task.batch(row)[0].flatten(1) for task, row in zip(old, rows, strict=True)])
 

@@ -11,7 +11,7 @@ from hnetlib.checkpoint import Stateful
 from hnetlib.tasks import Task
 
 
-class Path:
+class PathIntegral:
     """ω: for each weight -∫ ∂L/∂θ dθ along the way of training, a sum over steps; Σ_k ω_k is what the loss fell."""
 
     def __init__(self, weights: list[Tensor]):
@@ -42,7 +42,7 @@ class SI(Quadratic):
 
     def fit(self, task: Task) -> None:
         """Train, and watch what each weight contributes."""
-        self.path = Path(self.anchor)
+        self.path = PathIntegral(self.anchor)
         super().fit(task)
 
     @torch.no_grad()

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,13 @@ def softmax_grows(config: Config) -> bool:
     return config.tasks.scenario == "CL3" and not infers and not isinstance(method, settings.Pictures)
 
 
+def image_sets(wanted: settings.Tasks) -> tuple[str, ...]:
+    """The names of the data sets that the tasks are made of, as `load_images` takes them."""
+    if wanted.kind == "polynomials":
+        return ()
+    return PICTURES.get(wanted.images, ()) if wanted.kind == "split-cifar" else (wanted.images,)
+
+
 def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str | None]:
     """The sequence of tasks, and the hash of the data behind it.
 
@@ -87,7 +94,7 @@ def colour_tasks(wanted: settings.Tasks, device: str) -> tuple[list[Task], str]:
     """Tasks of colour pictures, of ten classes or four, and the hashes of their data sets."""
     if wanted.images not in PICTURES or wanted.scenario != "CL1":
         raise ConfigError(f"split-cifar is of {' or '.join(PICTURES)} in CL1, not {wanted.images} {wanted.scenario}.")
-    sets = [load_images(name, device) for name in PICTURES[wanted.images]]
+    sets = [load_images(name, device) for name in image_sets(wanted)]
     classes = 4 if wanted.images == "shapes" else 10
     tasks = sequences.split_colours(sets, wanted.num_tasks, classes, wanted.augment, wanted.normalize)
     return tasks, " ".join(images.sha256 for images in sets)
@@ -118,20 +125,15 @@ def network(config: Config, tasks: list[Task]) -> nn.Module:
     return Mixed(module) if config.products == "bfloat16" else module
 
 
+def training_of(config: Config, seed: int) -> Training:
+    """How each task is trained."""
+    return Training(**asdict(config.optimization), seed=seed)
+
+
 def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> Learning:
-    """A new learner, its weights drawn from PyTorch's random numbers."""
+    """A new learner, its weights drawn from PyTorch's random numbers. The judge of a gallery is still to be trained."""
     module = network(config, tasks).to(device)
-    wanted = config.optimization
-    training = Training(
-        wanted.iterations,
-        wanted.batch_size,
-        wanted.learning_rate,
-        seed,
-        wanted.epochs,
-        wanted.beta1,
-        wanted.decay,
-        wanted.plateau,
-    )
+    training = training_of(config, seed)
     match config.method:
         case settings.FineTuning():
             return FineTuning(module, training)
@@ -167,7 +169,6 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
                 leave_room=replay.leave_room,
             )
         case settings.Pictures() as pictures:
-            FineTuning(module, training).learn(sequences.merged(tasks))
             return Gallery(protected(pictures, training, inputs_of(tasks), device), module)
     raise ConfigError(f"No learner is known for {config.method}.")
 

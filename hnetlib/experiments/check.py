@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from hnetlib.errors import RecordError
 from hnetlib.experiments import record
-from hnetlib.experiments.config import Config, as_dict, flatten
+from hnetlib.experiments.config import READER, as_dict, flatten
 from hnetlib.experiments.record import Record
 from hnetlib.experiments.registry import EXPERIMENTS
 from hnetlib.experiments.run import Job
@@ -47,10 +47,9 @@ def settings(run: Record) -> Iterator[str]:
         return
     try:
         # A setting that is newer than the record has, as its default, what was done before there was a choice.
-        found = TypeAdapter(Config).validate_python(run.config)
+        found = READER.validate_python(run.config)
     except ValidationError as error:
-        first = error.errors()[0]
-        yield f"Its configuration cannot be read: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+        yield f"Its configuration cannot be read: {record.first_fault(error)}."
         return
     theirs, ours = flatten(as_dict(found)), flatten(as_dict(wanted))
     if other := [key for key in ours if theirs.get(key) != ours[key]]:

@@ -185,27 +185,39 @@ class Config:
     landscape: Count | None = None  # Fig. 4: so many embeddings a side of a square are tested in the end; null: none
 
 
-def at_tier(config: Config, tier: Tier) -> Config:
-    """The configuration at another tier.
+READER = TypeAdapter(Config)  # plain data -> a configuration; making one takes longer than using it
 
-    reduced: a tenth of the steps, or of the epochs, but at least 20 of these; products of bfloat16 numbers where the
-    processor has them, but in the penalty of Eq. 2; in sequences of more than 50 tasks, 128 random chunks a step in
-    that penalty instead of all; HAT is patient for one epoch; EWC estimates the Fisher information from 6,000 examples.
-    quick: 8 x 8 digits or painted shapes, at most five tasks (pictures: ten), small networks, a higher learning rate;
-    it runs the same code, and says nothing about the paper's numbers.
-    """
+
+def at_tier(config: Config, tier: Tier) -> Config:
+    """The configuration at another tier."""
     if tier == "paper":
         return config
-    optimization = shorter(config.optimization)
+    return reduced(config) if tier == "reduced" else quick(config)
+
+
+def reduced(config: Config) -> Config:
+    """A tenth of the steps, or of the epochs, but at least 20 of these.
+
+    Products are of bfloat16 numbers where the processor has them, but in the penalty of Eq. 2. In sequences of more
+    than 50 tasks that penalty is of 128 random chunks a step instead of all. HAT is patient for one epoch; EWC
+    estimates the Fisher information from 6,000 examples.
+    """
     method = config.method
-    if tier == "reduced":
-        if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
-            method = replace(method, sampled_chunks=128)
-        if isinstance(method, HAT):
-            method = replace(method, patience=1)
-        if isinstance(method, EWC):
-            method = replace(method, examples=6000)
-        return replace(config, method=method, optimization=optimization, products="bfloat16")
+    if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50 and not method.sampled_tasks:
+        method = replace(method, sampled_chunks=128)
+    if isinstance(method, HAT):
+        method = replace(method, patience=1)
+    if isinstance(method, EWC):
+        method = replace(method, examples=6000)
+    return replace(config, method=method, optimization=shorter(config.optimization), products="bfloat16")
+
+
+def quick(config: Config) -> Config:
+    """8 x 8 digits or painted shapes, at most five tasks (pictures: ten), small networks, a higher learning rate.
+
+    It runs the same code, and says nothing about the paper's numbers.
+    """
+    optimization, method = config.optimization, config.method
     if config.tasks.kind == "polynomials":
         return replace(config, optimization=replace(optimization, iterations=1000))
     images: Literal["shapes", "digits"] = "shapes" if config.tasks.kind == "split-cifar" else "digits"
@@ -288,7 +300,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
             raise ConfigError(f"There is no setting {path!r}; the known ones are {', '.join(flatten(data))}.")
         place[key] = value
     try:
-        return TypeAdapter(Config).validate_python(data)
+        return READER.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if str(part) in "".join(values))

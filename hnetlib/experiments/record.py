@@ -96,9 +96,10 @@ def commit() -> str:
     """
 
     def git(*arguments: str) -> str:
+        """What git prints; nothing where there is no git, or no repository."""
         try:
             run = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True)
-        except OSError:  # no git here
+        except OSError:
             return ""
         return run.stdout.strip()
 
@@ -114,7 +115,7 @@ def processor() -> str:
     except OSError:  # not Linux
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"CPU ({(named or [platform.processor() or platform.machine()])[0]})"
+    return (named or [platform.processor() or platform.machine()])[0]
 
 
 def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -125,7 +126,7 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # its own type of string is not plain data
-        "device": torch.cuda.get_device_name(device) if cuda else processor(),
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({processor()})",
         "threads": torch.get_num_threads(),
     }
 
@@ -226,9 +227,13 @@ def load(path: Path) -> Record:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read ({error}).") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordError(f"{path} is not a record: {where}: {first['msg']}.") from None
+        raise RecordError(f"{path} is not a record: {first_fault(error)}.") from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """What pydantic found first, and in which field."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def paper(experiment: str, metric: str = "final") -> list[dict[str, Any]]:

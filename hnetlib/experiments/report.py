@@ -123,3 +123,18 @@ def recorded(experiment: str) -> tuple[list[Tensor], str]:
     runs = record.best(experiment)
     origin = f"{runs[0]['tier']} tier, n = {len(runs)}" if runs else "no record yet"
     return [record.as_matrix(run) for run in runs], origin
+
+
+def example(experiment: str) -> tuple[dict[str, Any] | None, str]:
+    """For a figure of a single run: the first of an experiment's records at the best tier, and which it is in words."""
+    runs = record.best(experiment)
+    return (runs[0], f"{runs[0]['tier']} tier, seed {runs[0]['seed']}") if runs else (None, "no record yet")
+
+
+def pictures(experiment: str) -> tuple[list[Tensor], str]:
+    """For Fig. A8: an `example`'s pictures of each class right after it was learned, and after all; none: no record."""
+    run, origin = example(experiment)
+    if run is None:
+        return [], origin
+    stored = record.arrays(run)
+    return [stored["first"], stored["final"]], origin

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from hnetlib import tasks as sequences
+from hnetlib.baselines import FineTuning
 from hnetlib.checkpoint import Checkpoint
 from hnetlib.experiments import config as settings
 from hnetlib.experiments import record, registry
-from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, softmax_grows
+from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, softmax_grows, training_of
 from hnetlib.experiments.config import Config, Tier
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, products
@@ -72,10 +73,9 @@ def execute(
     torch.manual_seed(job.seed)
     tasks, data = make_tasks(config, job.seed, job.device)
     learner = build(config, job.seed, tasks, job.device)
-    origin = record.provenance(job.device)
-    key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(config, job.device)}"
-    checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **origin)
-    torch.set_num_threads(checkpoint.sessions[0]["threads"])  # with other threads, sums come out in another order
+    checkpoint = opened(job, deadline)
+    if isinstance(learner, Gallery):
+        FineTuning(learner.judge, training_of(config, job.seed)).learn(sequences.merged(tasks))
     toy = config.tasks.kind == "polynomials"
     with products(config.products):
         matrix = learn_all(learner, tasks, measure(config), checkpoint, progress, config.evaluate_every)
@@ -98,6 +98,14 @@ def execute(
     path = record.write(result, job.path)
     job.checkpoint.unlink(missing_ok=True)
     return path
+
+
+def opened(job: Job, deadline: float | None) -> Checkpoint:
+    """What the run goes on from, and with: with other threads than it began with, sums come out in another order."""
+    key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(job.config, job.device)}"
+    checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **record.provenance(job.device))
+    torch.set_num_threads(checkpoint.sessions[0]["threads"])
+    return checkpoint
 
 
 def measure(config: Config) -> Callable[[Any, Task, int], float]:

@@ -44,6 +44,9 @@ FAMILIES = {
     "PermutedMNIST-250": "p250-*",
 }
 
+# Settings that a kind of target network does not have.
+NOT_OF = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}
+
 DEFAULTS = "default of van de Ven and Tolias's code today; the paper gives none"
 RULES = (
     Rule("*", "tasks.*|target.*|method.*|optimization.*", "paper"),
@@ -124,9 +127,7 @@ def settings(experiment: Experiment) -> Iterator[tuple[str, Any]]:
     """What is set in an experiment: not what is left out, nor what only other networks have."""
     config = as_dict(experiment.config)
     kind = config["target"]["kind"]
-    others = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}.get(
-        kind, ()
-    )
+    others = NOT_OF.get(kind, ())
     for setting, value in flatten(config).items():
         named = setting.rpartition(".")[2] in ("name", "kind")
         if not named and setting not in others and value not in (None, False, (), "none"):

@@ -46,6 +46,15 @@ def attempt(job: Job, deadline: float | None, progress: Progress = lambda job, d
     return Outcome(job)
 
 
+def outcomes(
+    jobs: Iterable[Job], deadline: float | None, progress: Progress, workers: int = 1, address: str | None = None
+) -> Iterator[Outcome]:
+    """How jobs end: on the Ray cluster at `address` if there is one, in several processes here, or in this one."""
+    if address:
+        return on_ray(jobs, address, deadline)
+    return in_processes(jobs, workers, deadline) if workers > 1 else one_by_one(jobs, deadline, progress)
+
+
 def one_by_one(jobs: Iterable[Job], deadline: float | None, progress: Progress) -> Iterator[Outcome]:
     """In this process."""
     for job in jobs:
@@ -58,6 +67,7 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
 
     def supervise(job: Job) -> Outcome:
+        """Run a job in a process of its own, again if it is killed."""
         command = [sys.executable, "-m", "hnetlib.experiments.sweep", to_json(job)]
         for _ in range(ATTEMPTS):
             left = "" if deadline is None else str(deadline - time.monotonic())

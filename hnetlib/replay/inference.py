@@ -1,6 +1,5 @@
 """HNET+TIR: a protected network answers, and a classifier that is trained on replay tells it which task it is."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hnetlib.baselines.rehearsal import Rehearsal
+from hnetlib.checkpoint import all_or_nothing
 from hnetlib.inference import Answers, accuracy_unaided
 from hnetlib.learner import HyperNetLearner
 from hnetlib.tasks import Scenario, Split, Task
@@ -43,6 +43,7 @@ def which_task(task: Task, index: int) -> Task:
     """The task of telling that these data belong to task `index`, and not to an earlier one."""
 
     def labelled(half: Split) -> Split:
+        """The same inputs; the task is the answer."""
         return replace(half, y=torch.full_like(half.y, index))
 
     return replace(
@@ -74,13 +75,9 @@ class TaskInference:
         Raises:
             DivergedError: the loss became NaN or infinite.
         """
-        before = copy.deepcopy(self.learner.state_dict())
-        self.learner.learn(task)
-        try:
+        with all_or_nothing(self.learner):
+            self.learner.learn(task)
             self.classifier.learn(which_task(task, self.learner.hnet.num_tasks - 1))
-        except BaseException:
-            self.learner.load_state_dict(before)
-            raise
 
     def infer(self, x: Tensor) -> Int64[Tensor, " batch"]:
         """The most probable task of each input."""
@@ -123,6 +120,7 @@ def accuracy_by_classifier(
     """
 
     def ask(x: Tensor) -> Answers:
+        """The task that is inferred, and the class in its head."""
         which = learner.infer(x)
         return which, learner.within(x, which).argmax(dim=1)
 

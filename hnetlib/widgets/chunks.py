@@ -1,13 +1,13 @@
 """Which chunk makes which weights, and how large the hypernetwork is for it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 
 from hnetlib.errors import SizeError
 from hnetlib.target import TargetNetwork
+from hnetlib.widgets.script import script
 
 
 class ChunkExplorer(anywidget.AnyWidget):
@@ -24,7 +24,7 @@ class ChunkExplorer(anywidget.AnyWidget):
         SizeError: the chunk size is not between 1 and the number of the target's weights.
     """
 
-    _esm = Path(__file__).with_name("chunks.js")
+    _esm = script("chunks.js")
     shapes: traitlets.List = traitlets.List().tag(sync=True)  # name and shape of each of the target's tensors, in order
     num_weights = traitlets.Int().tag(sync=True)
     task_dim = traitlets.Int().tag(sync=True)
