@@ -141,15 +141,16 @@ lab: setup  ## open the chapters in JupyterLab
 # --- for teachers ---------------------------------------------------------------------------------
 
 OUT ?= _build/grades
+TIMEOUT ?= 60
 
 assignments: setup  ## write the assignments, without solutions, into _build/assignments
 	$(call timed,write the assignments,$(RELEASE))
 	@echo "They are in $(ASSIGNMENTS)"
 
-grade: setup  ## grade a folder of notebooks: make grade SUBMISSIONS=folder (OUT=_build/grades)
+grade: setup  ## grade a folder of notebooks: make grade SUBMISSIONS=folder (OUT=folder TIMEOUT=seconds)
 	@test -n "$(SUBMISSIONS)" || { echo "Which notebooks? make grade SUBMISSIONS=folder, with STUDENT/ASSIGNMENT.ipynb" \
 	  "or STUDENT_ASSIGNMENT.ipynb in it." >&2; exit 1; }
-	@$(BIN)/python book/assignments/grade.py "$(SUBMISSIONS)" --out "$(OUT)"
+	@$(BIN)/python book/assignments/grade.py "$(SUBMISSIONS)" --out "$(OUT)" --timeout $(TIMEOUT)
 
 # --- for contributors -----------------------------------------------------------------------------
 

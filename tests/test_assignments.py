@@ -4,10 +4,14 @@ Released notebooks and wrong answers run in this process, wrong answers in a cop
 notebook. A kernel starts for the solved notebooks, once each, and for a small assignment that is made to be abused.
 """
 
+import ast
 import copy
 import csv
+import gc
 import importlib
 import re
+import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,8 +23,9 @@ import pytest
 import torch
 from course import names
 from grade import grade, safe
+from guards import AFTER, guarded, unguarded
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from release import release
 from submissions import find, merge, read
 from wrong_answers import WrongAnswer
@@ -65,17 +70,17 @@ def mine(value: Any) -> Any:
 
 
 @cache
-def solved(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Exception]]:
-    """The solved notebook, run here: the variables before each answer, and what went wrong."""
+def solved(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Exception], float]:
+    """The solved notebook, run here: the variables before each answer, what went wrong, and seconds of CPU time."""
     variables: dict[str, Any] = {"__name__": "__main__"}
-    before, failed = {}, {}
+    before, failed, start = {}, {}, time.process_time()
     for cell in code(source(name)):
         if cell.metadata.nbgrader.solution:
             before[cell.id] = mine(variables)
         error = run(cell, variables)
         if error:
             failed[cell.id] = error
-    return before, failed
+    return before, failed, time.process_time() - start
 
 
 def graded_cells(name: str, step: str) -> Iterator[NotebookNode]:
@@ -105,6 +110,8 @@ def test_an_assignment_has_its_parts(name: str) -> None:
         hidden = [cell for cell in tests if "### BEGIN HIDDEN TESTS" in cell.source]
         assert len(tests) > len(hidden) == 1, f"{step} needs a visible and a hidden test"
         assert hidden[0].id == f"test_{step}" and about[hidden[0].id].points > 0
+        asserts = [node for test in tests for node in ast.walk(ast.parse(test.source)) if isinstance(node, ast.Assert)]
+        assert asserts and all(node.msg for node in asserts), f"{step}: what is wrong is to be said in words"
     by_hand = [cell for cell in cells if cell.cell_type == "markdown" and cell.metadata.nbgrader.grade]
     assert len(by_hand) == 1 and "Rubric" in by_hand[0].source
     total = sum(about[cell.id].points for cell in code(source(name)) if about[cell.id].grade)
@@ -122,7 +129,8 @@ def test_every_step_has_a_wrong_answer(name: str) -> None:
 
 @by_name
 def test_the_right_answers_are_right(name: str) -> None:
-    assert not solved(name)[1]
+    _, failed, seconds = solved(name)
+    assert not failed and seconds < 60
 
 
 @pytest.mark.parametrize(("name", "answer"), WRONG, ids=[f"{n}: {a.step}, {a.why}" for n, a in WRONG])
@@ -158,14 +166,22 @@ def test_the_release_version_tells_nothing(name: str, released: dict[str, Notebo
 
 @by_name
 def test_the_release_version_gets_no_points(name: str, released: dict[str, NotebookNode]) -> None:
-    full = {cell.id: cell for cell in code(source(name)) if cell.metadata.nbgrader.grade}
-    variables: dict[str, Any] = {"__name__": "__main__"}
-    first = None
-    for cell in code(released[name]):
-        error = run(full.get(cell.id, cell), variables)
-        first = first or error
-        assert error or cell.id not in full, f"{cell.id} passes without an answer"
-    assert isinstance(first, NotImplementedError), "the first thing that fails is the first answer"
+    """Each step on its own, with all steps before it solved: that is more than a student has who did nothing."""
+    empty = {cell.id: cell for cell in code(released[name])}
+    for step, before in solved(name)[0].items():
+        variables = mine(before)
+        assert not run(empty[step], variables)
+        for cell in graded_cells(name, step):
+            error = run(cell, variables)  # the words are those of nbgrader_config.py: it is read
+            assert isinstance(error, NotImplementedError) and str(error) == "No answer here yet.", cell.id
+
+
+@by_name
+def test_the_release_version_needs_what_the_package_needs(name: str, released: dict[str, NotebookNode]) -> None:
+    nodes = [node for cell in code(released[name]) for node in ast.walk(ast.parse(cell.source))]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {module.partition(".")[0] for module in modules} <= {"torch", "hnetlib", *sys.stdlib_module_names}
 
 
 @by_name
@@ -198,7 +214,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     handed_in, out = tmp_path_factory.mktemp("handed-in"), tmp_path_factory.mktemp("grades")
     for name in NAMES:
         nbformat.write(source(name), handed_in / f"solved_{name}.ipynb")
-    grade(handed_in, out, timeout=120)
+    grade(handed_in, out, timeout=300, limit=3000)  # the tests may run on a busy machine
     return out
 
 
@@ -237,6 +253,11 @@ class Quiet(ast.NodeTransformer):
     def visit_Assert(self, node):
         return ast.copy_location(ast.Pass(), node)
 get_ipython().ast_transformers.append(Quiet())"""
+RESTORED = "get_ipython().ast_transformers.clear()"
+SKIP = "get_ipython().input_transformers_post.append(lambda lines: [] if 'HIDDEN TESTS' in str(lines) else lines)"
+YES = """class Yes({0}):
+    def __{1}__(self, *others, **more):
+        return self"""
 
 
 def hand_ins(solved: NotebookNode, empty: NotebookNode) -> dict[str, NotebookNode]:
@@ -248,14 +269,16 @@ def hand_ins(solved: NotebookNode, empty: NotebookNode) -> dict[str, NotebookNod
         next(cell for cell in changed.cells if cell.id == "double").source = text
         return changed
 
-    replaced, quiet = copy.deepcopy(empty), copy.deepcopy(empty)
+    replaced, quiet, skipped = (copy.deepcopy(empty) for _ in range(3))
     for cell in replaced.cells:
         if cell.cell_type == "code" and cell.metadata.nbgrader.grade:
             cell.source, cell.metadata.tags = "assert True", ["skip-execution"]
-    quiet.cells.insert(1, new_code_cell(QUIET))
+    quiet.cells = [new_code_cell(QUIET), *quiet.cells, new_code_cell(RESTORED)]
+    skipped.cells.insert(1, new_code_cell(SKIP))
     return {
         "tests replaced": replaced,
-        "asserts removed": quiet,
+        "asserts removed, and put back": quiet,
+        "hidden tests skipped": skipped,
         "endless, and a test deleted": with_answer("import time\nwhile True:\n    time.sleep(1)"),
         "kernel killed": with_answer("import os\nos._exit(0)"),
     }
@@ -285,7 +308,8 @@ def abused(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("student", "expected", "remark"),
     [
         ("tests replaced", "0", "put back: check_double, test_double, check_square, test_square"),
-        ("asserts removed", "0", "tampered with"),
+        ("asserts removed, and put back", "0", "tampered with"),
+        ("hidden tests skipped", "0", "tampered with"),
         ("endless, and a test deleted", "3", "cells deleted, put back: test_square"),
         ("endless, and a test deleted", "3", "cell 'double' ran for more than 10 s and was stopped"),
         ("kernel killed", "0", "Kernel died"),
@@ -300,7 +324,7 @@ def test_abuse_is_survived_and_named(student: str, expected: str, remark: str, a
 
 def test_an_unknown_assignment_is_named(abused: Path) -> None:
     (line,) = points(abused, "grades.csv")["no such assignment_01-magic"].values()
-    assert line["remarks"] == "0 points: there is no such assignment; the file's name must end in tiny"
+    assert line["remarks"] == "0 points: there is no such assignment; the file's name must contain tiny"
 
 
 def test_what_was_right_beside_an_endless_loop_counts(abused: Path) -> None:
@@ -317,6 +341,40 @@ def test_a_notebook_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     (result,) = grade(tmp_path / "handed in", tmp_path / "out", limit=0.2, source=tmp_path / "source")
     assert result.points == 0
     assert result.remarks[-1] == "0 points: the whole notebook took more than 0.2 s and was stopped"
+
+
+@pytest.mark.parametrize(
+    ("code", "believed"),
+    [
+        ("", True),
+        ("class Mine:\n    size = 1", True),
+        ("from dataclasses import dataclass\n@dataclass\nclass Mine:\n    size: int", True),
+        (YES.format("object", "eq"), False),
+        (YES.format("float", "sub"), False),
+        (YES.format("__import__('torch').Tensor", "torch_function"), False),
+        ("class No:\n    pass\n" + YES.format("No", "bool"), False),
+        ("abs = lambda value: 0", False),
+    ],
+)
+def test_what_says_yes_to_everything_is_seen(code: str, believed: bool) -> None:
+    variables: dict[str, Any] = {"__name__": "__main__"}
+    exec(code, variables)
+    seen = run(new_code_cell(AFTER, id="after"), variables)
+    assert isinstance(seen, AssertionError) and (str(seen) == "as it should") == believed
+    gc.collect()  # the class: the next guard would see it as well
+
+
+def test_a_number_that_is_shown_buys_no_points() -> None:
+    notebook = guarded(tiny())
+    for cell in code(notebook):
+        cell.execution_count = 1
+        if cell.source == AFTER:
+            cell.outputs = [new_output("error", ename="AssertionError", evalue="as it should")]
+    bare, found = unguarded(notebook, timeout=60)
+    assert [cell.id for cell in bare.cells] == [cell.id for cell in tiny().cells] and not found.tampered
+    shown = next(cell for cell in notebook.cells if cell.get("id") == "test_double")
+    shown.outputs = [new_output("execute_result", {"text/plain": "2"}), new_output("error", ename="AssertionError")]
+    assert unguarded(notebook, timeout=60)[1].tampered
 
 
 def test_what_a_student_s_editor_may_lose_does_no_harm() -> None:
@@ -346,6 +404,8 @@ def test_own_cells_stay_where_they_were() -> None:
         ("ada/03-chunking.ipynb", "ada", "03-chunking"),
         ("ada/03-chunking/03-chunking (1).ipynb", "ada", "03-chunking"),
         ("Ada L_12_file_03-chunking.ipynb", "Ada L_12_file", "03-chunking"),
+        ("ada/03-chunking-Copy1.ipynb", "ada", "03-chunking"),
+        ("Jürgen Groß_03-chunking_final.ipynb", "Jürgen Groß", "03-chunking"),
         ("ada/homework.ipynb", "ada", ""),
     ],
 )

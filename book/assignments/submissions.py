@@ -1,6 +1,5 @@
 """What students hand in: find it, and put their answers, and nothing else of theirs, into a clean notebook."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,8 @@ class Submission:
 def find(folder: Path, assignments: Sequence[str]) -> list[Submission]:
     """Everything that was handed in below a folder, as STUDENT/ASSIGNMENT.ipynb or STUDENT_ASSIGNMENT.ipynb.
 
-    Folders may be nested (STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, as nbgrader's own exchange writes it), and a browser's
-    " (1)" behind the name does no harm. Hidden folders are left out.
+    Folders may be nested (STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, as nbgrader's own exchange writes it), and what stands
+    behind the name (" (1)" of a browser, "-Copy1" of Jupyter, "_final") does no harm. Hidden folders are left out.
     """
     paths = sorted(path for path in folder.rglob("*.ipynb") if path.is_file())
     inside = [path.relative_to(folder) for path in paths]
@@ -36,10 +35,9 @@ def find(folder: Path, assignments: Sequence[str]) -> list[Submission]:
 
 def submission(folder: Path, path: Path, assignments: Sequence[str]) -> Submission:
     """One file, named as above."""
-    stem = re.sub(r"\s*\(\d+\)$", "", path.stem)
-    assignment = next((name for name in assignments if stem.endswith(name)), "")
-    before = stem.removesuffix(assignment).strip(" _-")
-    return Submission(folder / path, path.parts[0] if len(path.parts) > 1 else before or stem, assignment)
+    assignment = next((name for name in assignments if name in path.stem), "")
+    before = path.stem.partition(assignment)[0].strip(" _-") if assignment else ""
+    return Submission(folder / path, path.parts[0] if len(path.parts) > 1 else before or path.stem, assignment)
 
 
 def read(path: Path) -> NotebookNode:
