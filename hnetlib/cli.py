@@ -109,8 +109,8 @@ def run_(
     left = [job for job in jobs if not job.path.exists()]
     if len(left) < len(jobs):
         out.print(f"{len(jobs) - len(left)} of {len(jobs)} runs have their records already.")
-    deadline = None if minutes is None else time.monotonic() + 60 * minutes
     ready = with_data(left)
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
     outcomes = sweep.outcomes(ready, deadline, Progress(), workers, ray)
     status = tell(list(map(announce, outcomes)))
     raise typer.Exit(status if len(ready) == len(left) else 1)
