@@ -57,8 +57,10 @@ def served(folder: Path) -> Iterator[str]:
     """The address of a folder, served on this machine for as long as the context lasts."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
 
 
 def pages_in_order(toc: dict[str, Any]) -> list[str]:

@@ -155,7 +155,6 @@ for key, sequence, vae, with_r, with_tir in (
 
 # Where the code of van de Ven & Tolias and that of the paper differ, both ways [c]. The former gives the T-th task the
 # weight 1/T, the latter one half. The former's soft targets leave new classes nothing, the latter's the logit 0.
-# The paper's decoder for HNET+TIR, 50-150, and the code's, 300-150.
 S_DGR, S_STRICT = Replay("dgr", (400, 400), (400, 400)), replace(S_R, leave_room=False)
 for name, replay in (
     ("dgr-even", replace(S_DGR, even=True)),
@@ -164,7 +163,7 @@ for name, replay in (
     ("hnet-r-even", replace(S_STRICT, even=True)),
 ):
     EXPERIMENTS[f"s-cl3-{name}"] = Experiment(f"s-cl3-{name}", "not in the paper", split(replay, "CL3"), 5)
-for scenario in ("CL1", "CL2"):
+for scenario in ("CL1", "CL2"):  # the decoder that the paper names, beside the code's in S_TIR
     name = f"s-{scenario.lower()}-hnet-tir-50-150"
     EXPERIMENTS[name] = Experiment(name, "not in the paper", split(replace(S_TIR, decoder=(50, 150)), scenario), 5)
 
