@@ -241,7 +241,7 @@ def test_in_cl3_a_single_network_answers_among_all_classes_and_a_row_takes_that_
 
 
 def test_the_search_of_strengths_shares_the_rows_own_runs() -> None:
-    for row in ("s-cl1-ewc", "s-cl2-ewc", "s-cl3-ewc", "s-cl1-si", "s-cl2-si", "s-cl3-si"):
+    for row in registry.SEARCH:
         names = registry.FIGURES[f"strengths-{row}"]
         assert row in names and len(names) >= 2
         methods = [registry.EXPERIMENTS[name].config.method for name in names]

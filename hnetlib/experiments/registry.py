@@ -304,7 +304,7 @@ for gamma in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):  # [p]; λ as in Fig. A5 [o]
         name = f"figA6b-lambda-{strength}-gamma-{gamma:g}"
         curve("figA6b", name, permuted(EWC(float(strength), gamma), num_tasks=100), 1, fewer=10)
 
-# Strengths on split MNIST, around those in use; not in the paper. One seed each [o].
+# Strengths around those in use; not in the paper. One seed each [o].
 SEARCH: dict[str, tuple[type[EWC] | type[SI], tuple[float, ...]]] = {
     "s-cl1-ewc": (EWC, (1e3, 1e4, 1e5, 1e6)),
     "s-cl2-ewc": (EWC, (1e4, 1e6, 1e8, 1e10)),
@@ -312,11 +312,15 @@ SEARCH: dict[str, tuple[type[EWC] | type[SI], tuple[float, ...]]] = {
     "s-cl1-si": (SI, (1.0, 10.0, 100.0)),
     "s-cl2-si": (SI, (10.0, 500.0, 5e4)),
     "s-cl3-si": (SI, (10.0, 5e3)),
+    "p10-cl2-ewc": (EWC, (100.0, 500.0, 1000.0)),
+    "p10-cl2-si": (SI, (10.0, 30.0)),
 }
 for row, (kind, strengths) in SEARCH.items():
     for value in strengths:
         changed = replace(EXPERIMENTS[row].config, method=kind(value))
         curve(f"strengths-{row}", f"{row}-{value:g}", changed, 1)
+for beta in (1e-4, 1e-3, 1e-2, 0.1):  # how loud late tasks are in HNET+ENT (chapter 6) [o]
+    curve("betas-s-cl3-hnet-ent", f"s-cl1-hnet-beta-{beta:g}", split(HNET(S_HNET, beta)))
 curve("fig5", "cifar-resnet32-hnet", resnet32(RESNET_HNET))
 curve("fig5", "cifar-resnet32-from-scratch", resnet32(FromScratch(RESNET_HNET.hypernet)))  # [c]
 curve("fig5", "cifar-resnet32-fine-tuning", resnet32(replace(RESNET_HNET, beta=0.0), "running"))  # [p]
