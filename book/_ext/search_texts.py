@@ -35,9 +35,7 @@ def write_texts(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     site = Path(app.outdir)
-    texts = {
-        name: quotable((site / f"{name}.html").read_text(encoding="utf-8")) for name in sorted(app.env.found_docs)
-    }
+    texts = {name: quotable((site / f"{name}.html").read_text(encoding="utf-8")) for name in sorted(app.env.found_docs)}
     script = f"window.pageTexts({json.dumps(texts, ensure_ascii=False)});\n"
     (site / "_static" / "page_texts.js").write_text(script, encoding="utf-8")
 
