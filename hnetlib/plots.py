@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn import functional as F
 
 from hnetlib.metrics import during, final
 from hnetlib.tasks import Task
@@ -152,10 +153,10 @@ def pictures(
         return
     for ax, block, title in zip(axes, blocks, titles, strict=True):
         classes, samples, _ = block.shape
-        rows = block.view(classes, samples, side, side).permute(0, 2, 1, 3)
-        ax.imshow(rows.flatten(2).flatten(0, 1), cmap="gray_r", vmin=0, vmax=255)
+        apart = F.pad(block.view(classes, samples, side, side), (1, 1, 1, 1))  # small pictures fill their squares
+        ax.imshow(apart.permute(0, 2, 1, 3).flatten(2).flatten(0, 1), cmap="gray_r", vmin=0, vmax=255)
         ax.set_title(title, fontsize=9.5)
-        ax.set_yticks([(t + 0.5) * side for t in range(classes)], [str(t) for t in range(classes)])
+        ax.set_yticks([(t + 0.5) * (side + 2) for t in range(classes)], [str(t) for t in range(classes)])
         ax.set_xticks([])
         ax.grid(False)
     axes[0].set_ylabel(label)

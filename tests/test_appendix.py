@@ -53,7 +53,8 @@ def test_recorded_pictures_are_the_first_seeds_each_in_its_place() -> None:
     _, axes = plots.panels(2)
     plots.pictures(axes, blocks, ("new", "old"), 28, said)
     drawn = torch.tensor(axes[1].images[0].get_array())
-    assert torch.equal(drawn[7 * 28 : 8 * 28, 3 * 28 : 4 * 28], blocks[1][7, 3].view(28, 28))
+    drawn = drawn[7 * 30 + 1 : 8 * 30 - 1, 3 * 30 + 1 : 4 * 30 - 1]  # an empty pixel around each
+    assert torch.equal(drawn, blocks[1][7, 3].view(28, 28))
     assert axes[0].get_ylabel() == origin
 
 
