@@ -41,12 +41,14 @@ FRESH = "hnet_read_by_every_build"  # in the metadata of a page: what it shows m
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
 # What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
-# such element; a button whose name leaves out what is written on it; scripts that hold up the first sight.
+# such element; a button whose name leaves out what is written on it; a figure that scrolls, but not by keyboard; scripts
+# that hold up the first sight.
 MENDED = (
     (re.compile(r' role="(?:list|doc-biblioentry)"(?= class="citation)'), ""),
     (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),  # its text is its name
+    (re.compile(r'<figure (?=[^>]*>\s*<img [^>]*class="wide")'), '<figure tabindex="0" '),  # it scrolls on a phone
     (re.compile("✅"), "✓"),  # a sign of success that not every machine has in its fonts
     (re.compile(r'<script (src="[^"]*(?:searchtools|language_data|searchindex)\.js)'), r"<script defer \1"),
 )
