@@ -41,8 +41,8 @@ FRESH = "hnet_read_by_every_build"  # in the metadata of a page: what it shows m
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
 # What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
-# such element; a button whose name leaves out what is written on it; a figure that scrolls, but not by keyboard; scripts
-# that hold up the first sight.
+# such element; a button whose name leaves out what is written on it; a figure that scrolls, but not by keyboard;
+# scripts that hold up the first sight.
 MENDED = (
     (re.compile(r' role="(?:list|doc-biblioentry)"(?= class="citation)'), ""),
     (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
