@@ -23,7 +23,7 @@ def quotable(html: str) -> str:
         part.decompose()
     for part in main.find_all(True):
         if part.name == "section":
-            part.attrs = {"id": part.get("id", "")}
+            part.attrs = {"id": str(part.get("id", ""))}
         else:
             part.append({"dt": ": ", "p": " ", "li": " "}.get(part.name, ""))  # words of two lines stay two words
             part.unwrap()
