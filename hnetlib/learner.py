@@ -1,19 +1,20 @@
 """What every method of the book can do, learn a task and predict, and how the hypernetwork does it."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn, optim
 from tqdm import tqdm
 
 from hnetlib.checkpoint import CURRENT, Stateful, all_or_nothing
 from hnetlib.errors import DivergedError, SizeError, learned
+from hnetlib.graphs import Recorded
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import Lookahead, OutputRegularizer, exact_regularizer
 from hnetlib.schedule import Rate
@@ -56,7 +57,14 @@ class Training:
 
     def adam(self, parameters: Iterable[Tensor]) -> optim.Adam:
         """A fresh optimizer."""
-        return optim.Adam(parameters, self.learning_rate, betas=(self.beta1, 0.999), fused=True)
+        parameters = list(parameters)
+        rate, on_gpu = adjustable(self.learning_rate, parameters), parameters[0].is_cuda
+        return optim.Adam(parameters, rate, betas=(self.beta1, 0.999), fused=True, capturable=on_gpu)
+
+
+def adjustable(rate: float, parameters: Sequence[Tensor]) -> float | Tensor:
+    """A learning rate; on a GPU a tensor there, which a recorded step looks up every time."""
+    return torch.tensor(rate, device=parameters[0].device) if parameters[0].is_cuda else rate
 
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -80,12 +88,14 @@ def full_precision() -> str:
 @contextmanager
 def setting(precision: str) -> Iterator[None]:
     """PyTorch's own names: "highest", "high", "medium"."""
-    before = torch.get_float32_matmul_precision()
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = precision != "highest"  # of a GPU's convolutions
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def products(precision: str) -> AbstractContextManager[None]:
@@ -98,18 +108,17 @@ def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tupl
 
     The first `start` minibatches are left out.
     """
+    return map(task.batch, itertools.islice(indices(task, training), start, None))
+
+
+def indices(task: Task, training: Training) -> Iterator[Int64[Tensor, " batch"]]:
+    """Which training examples are in each minibatch."""
     y = task.train.y
     size = min(training.batch_size, len(y))
     generator = torch.Generator(y.device).manual_seed(training.seed)
-
-    def indices() -> Iterator[Tensor]:
-        """Which samples are in each minibatch."""
-        while True:
-            order = torch.randperm(len(y), generator=generator, device=y.device)
-            yield from order.split(size)[: len(y) // size]
-
-    for index in itertools.islice(indices(), start, None):
-        yield task.batch(index)
+    while True:
+        order = torch.randperm(len(y), generator=generator, device=y.device)
+        yield from order.split(size)[: len(y) // size]
 
 
 def train(
@@ -119,14 +128,18 @@ def train(
     trained: Mapping[str, Stateful],
     finished: Callable[[], bool] = lambda: False,
     outputs: Callable[[Tensor], Tensor] | None = None,
+    after_epoch: Callable[[], None] = lambda: None,
 ) -> None:
     """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
+
+    On a GPU the step is recorded and replayed (see `hnetlib.graphs.Recorded` for what it then may not do).
 
     Args:
         trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
             saved from time to time.
         finished: whether to stop early.
         outputs: what the network says now, at test time; only `training.plateau` asks for it.
+        after_epoch: called after each pass over the data.
 
     Raises:
         DivergedError: the loss is no longer finite (looked at every 100 steps and at the end).
@@ -139,11 +152,19 @@ def train(
     checkpoint = CURRENT.get()
     start = checkpoint.enter(trained) if checkpoint else 0
     steps = tqdm(range(start + 1, last + 1), task.name, last, initial=start, leave=False, disable=None)
-    for i, (x, y) in zip(steps, minibatches(task, training, start), strict=False):
+
+    def minibatch(index: Tensor) -> Tensor:
+        """A step on these examples."""
+        return step(*task.batch(index))
+
+    advance = Recorded(minibatch) if task.train.y.is_cuda else minibatch
+    for i, index in zip(steps, itertools.islice(indices(task, training), start, None), strict=False):
         if finished():  # so already when the run went on from a checkpoint
             break
         rate.begin((i - 1) // epoch, last / epoch)
-        loss = step(x, y)
+        loss = advance(index)
+        if i % epoch == 0:
+            after_epoch()
         if outputs and training.plateau and i % epoch == 0:
             rate.measured(test_accuracy(outputs, task))
         ends = i == last or finished()

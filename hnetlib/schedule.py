@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from torch import optim
+from torch import Tensor, optim
 
 
 class Rate:
@@ -42,8 +42,12 @@ class Rate:
     def begin(self, epoch: int, epochs: float) -> None:
         """Set the optimizers for an epoch, counted from 0, of so many."""
         if self.decay or self.plateau:
+            rate = self.at(epoch / epochs)
             for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
-                group["lr"] = self.at(epoch / epochs)
+                if isinstance(group["lr"], Tensor):  # see `hnetlib.learner.adjustable`
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
     def measured(self, accuracy: float) -> None:
         """An epoch is over, and this is the accuracy now."""

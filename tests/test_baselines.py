@@ -159,8 +159,8 @@ def test_hat_compensates_the_gradient_for_the_annealing(s: float) -> None:
 
 
 def test_hat_anneals_from_nearly_flat_to_steepest() -> None:
-    assert [anneal(step, 5, 400.0) for step in (0, 4)] == [1 / 400, 400.0]
-    assert anneal(2, 5, 400.0) == pytest.approx(200, rel=0.01)
+    assert [anneal(step, 5, 400.0) for step in (0.0, 4.0)] == [1 / 400, 400.0]
+    assert anneal(2.0, 5, 400.0) == pytest.approx(200, rel=0.01)
 
 
 def test_hat_remembers(tasks: list[Task]) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from hnetlib.baselines.finetuning import FineTuning
 from hnetlib.checkpoint import Stateful
 from hnetlib.errors import SizeError
-from hnetlib.learner import Training, train
+from hnetlib.learner import Training, adjustable, train
 from hnetlib.networks import MLP
 from hnetlib.target import of_head
 from hnetlib.tasks import Task
@@ -65,7 +65,7 @@ class HAT(FineTuning):
         self.embeddings: list[Tensor] = []  # e of each task learned, all layers behind each other
         self.used = self.layers[0].weight.detach().new_zeros(sum(self.units))  # a^{<t}
 
-    def gates(self, embedding: Tensor, s: float) -> tuple[Tensor, ...]:
+    def gates(self, embedding: Tensor, s: float | Tensor) -> tuple[Tensor, ...]:
         """a = σ(s e), a vector for each hidden layer."""
         return torch.sigmoid(s * embedding).split(self.units)
 
@@ -100,12 +100,13 @@ class HAT(FineTuning):
         embedding, free = nn.Parameter(torch.randn_like(self.used)), self.free()
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
-        optimizer = optim.SGD(weights, self.training.learning_rate)
-        epoch = max(1, len(task.train) // self.training.batch_size)  # its steps
+        rate, on_gpu = adjustable(self.training.learning_rate, weights), embedding.is_cuda
+        optimizer = optim.SGD(weights, rate, fused=on_gpu)
+        _, epoch = self.training.steps(task)
         schedule = Schedule(optimizer, weights, self.patience)
 
         def step(x: Tensor, y: Tensor) -> Tensor:
-            """A step of gradient descent for free weights and for the gates; after an epoch, a look at the loss."""
+            """A step of gradient descent for free weights and for the gates."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
             loss = self.objective(task, x, y, self.gates(embedding, s), training=True)
@@ -118,13 +119,16 @@ class HAT(FineTuning):
                 optimizer.step()
                 embedding.clamp_(-RANGE, RANGE)
                 schedule.steps += 1
-                if schedule.steps % epoch == 0:
-                    schedule.epoch_done(self.whole(task, self.gates(embedding, self.s_max)))
             return loss.detach()
+
+        @torch.no_grad()
+        def look() -> None:
+            """After an epoch."""
+            schedule.epoch_done(self.whole(task, self.gates(embedding, self.s_max)))
 
         kept = nn.ParameterList([embedding])
         trained: dict[str, Stateful] = {"module": self.module, "e": kept, "optimizer": optimizer, "schedule": schedule}
-        train(task, self.training, step, trained, schedule.finished)
+        train(task, self.training, step, trained, schedule.finished, after_epoch=look)
         schedule.keep_best()
         self.embeddings.append(embedding.detach())
 
@@ -146,12 +150,12 @@ class HAT(FineTuning):
         self.embeddings, self.used = list(state_dict["embeddings"]), state_dict["used"]
 
 
-def anneal(step: int, steps: int, s_max: float) -> float:
+def anneal(step: float | Tensor, steps: int, s_max: float) -> float | Tensor:
     """s at a step of an epoch, both from 0: from 1/s_max to s_max, linearly."""
     return 1 / s_max + (s_max - 1 / s_max) * step / max(1, steps - 1)
 
 
-def compensation(e: Tensor, s: float, s_max: float) -> Tensor:
+def compensation(e: Tensor, s: float | Tensor, s_max: float) -> Tensor:
     """What the gradient for e is multiplied by, so that it is as if the gates were always of steepness 1, times s_max.
 
     σ'(s e) s over σ'(e) is s [cosh(e) + 1] / [cosh(s e) + 1]; dividing by it undoes the annealing's effect.
@@ -163,8 +167,10 @@ class Schedule:
     """Lowers the learning rate where the loss no longer falls, says when training is over, keeps the best weights."""
 
     def __init__(self, optimizer: optim.Optimizer, weights: Sequence[Tensor], patience: int):
-        self.steps, self.weights, self.best = 0, list(weights), [p.detach().clone() for p in weights]
-        self.least = min(LEAST_RATE, optimizer.param_groups[0]["lr"])
+        self.weights, self.best = list(weights), [p.detach().clone() for p in weights]
+        self.steps = torch.zeros((), dtype=torch.float64, device=self.weights[0].device)
+        self.rate = float(optimizer.param_groups[0]["lr"])  # a number: to look at a tensor makes a GPU wait
+        self.least = min(LEAST_RATE, self.rate)
         self.plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=patience - 1, threshold=0)
 
     def epoch_done(self, loss: float) -> None:
@@ -172,10 +178,11 @@ class Schedule:
         if loss < self.plateau.best:
             self.best = [p.detach().clone() for p in self.weights]
         self.plateau.step(loss)
+        self.rate = float(self.plateau.optimizer.param_groups[0]["lr"])
 
     def finished(self) -> bool:
         """Whether the learning rate is too small to go on."""
-        return self.plateau.optimizer.param_groups[0]["lr"] < self.least
+        return self.rate < self.least
 
     @torch.no_grad()
     def keep_best(self) -> None:
@@ -185,9 +192,9 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """Where it is."""
-        return {"steps": self.steps, "best": self.best, "plateau": self.plateau.state_dict()}
+        return {"steps": self.steps, "best": self.best, "rate": self.rate, "plateau": self.plateau.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
-        self.steps, self.best = state_dict["steps"], state_dict["best"]
+        self.steps, self.best, self.rate = state_dict["steps"], state_dict["best"], state_dict["rate"]
         self.plateau.load_state_dict(state_dict["plateau"])

@@ -121,7 +121,7 @@ def opened(heads: Sequence[slice | None]) -> Bool[Tensor, "heads 1 outputs"]:
 
 def closed(outputs: Float[Tensor, "tasks samples outputs"], mask: Bool[Tensor, "heads 1 open"]) -> Tensor:
     """Outputs up to the last one that is open, all others closed."""
-    return outputs[..., : mask.shape[-1]].where(mask, CLOSED)
+    return outputs[..., : mask.shape[-1]].masked_fill(~mask, CLOSED)
 
 
 class OldData:

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from hnetlib.learner import HyperNetLearner
+from hnetlib.checkpoint import Stateful
+from hnetlib.learner import HyperNetLearner, Step
 from hnetlib.tasks import Task
 from hnetlib.vae import Draw, Latent, join, vae_loss
 
@@ -30,9 +31,11 @@ class ProtectedGenerator(HyperNetLearner):
         """The partner."""
         return {"partner": self.partner}
 
-    def constant(self) -> Float[Tensor, " constant"]:
-        """The constant input of the task that is being learned."""
-        return self.inputs.of_task(self.hnet.num_tasks - 1).to(self.hnet.last.weight)
+    def begin(self, task: Task) -> tuple[Step, dict[str, Stateful]]:
+        """Add a task, and draw its constant input."""
+        begun = super().begin(task)
+        self.constant = self.inputs.of_task(self.hnet.num_tasks - 1).to(self.hnet.last.weight)
+        return begun
 
     def recall(self) -> Draw:
         """Samples of every task learned so far; the decoders are generated here, once."""
@@ -60,8 +63,7 @@ class ProtectedVAE(ProtectedGenerator):
 
     def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
         """Eqs. 3-5; labels are not used."""
-        constant = self.constant()
-        return vae_loss(x, self.partner, lambda z: self.target(weights, join(z, constant)))
+        return vae_loss(x, self.partner, lambda z: self.target(weights, join(z, self.constant)))
 
 
 @dataclass
@@ -77,7 +79,7 @@ class ProtectedGAN(ProtectedGenerator):
     def loss(self, task: Task, weights: Float[Tensor, " weights"], x: Tensor, y: Tensor) -> Tensor:
         """½ E[(D(x) - 1)²] + ½ E[(D(G(z)) + 1)²], for the discriminator, and ½ E[D(G(z))²], for the generator."""
         x, z = x.flatten(1), torch.randn(len(x), self.inputs.size, device=x.device)
-        made = self.target(weights, join(z, self.constant())).sigmoid()
+        made = self.target(weights, join(z, self.constant)).sigmoid()
         real, fake = self.partner(2 * x - 1), self.partner(2 * made.detach() - 1)
         frozen = {name: p.detach() for name, p in self.partner.named_parameters()}
         fooled = functional_call(self.partner, frozen, (2 * made - 1,))

@@ -1,0 +1,77 @@
+"""On a GPU, a recorded step does what the step as it is written does; a run that is killed there goes on to the end."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from hnetlib import graphs, learner
+from hnetlib.errors import OutOfTime
+from hnetlib.experiments.run import Job, execute
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+EXACT = [
+    "p10-cl1-hnet",
+    "p100-cl1-hnet",
+    "p250-cl1-hnet",  # a random part of the tasks in every penalty
+    "p10-cl1-ewc",
+    "p10-cl2-si",
+    "p10-cl3-dgr",
+    "p10-cl3-hnet-r",
+    "p10-cl1-hnet-tir",
+    "p10-cl2-replay-upper-bound",
+    "p10-500x500-hat",
+    "figA8-gan",
+]
+NEARLY = ["cifar-resnet32-hnet", "cifar-resnet32-statistics-generated", "cifar-zenke-si"]  # cuDNN sums in any order
+
+
+def matrix(experiment: str, folder: Path, deadline: float | None = None, seed: int = 0) -> torch.Tensor:
+    """The accuracy matrix of a rehearsal."""
+    path = execute(Job(experiment, seed, "quick", device="cuda", folder=folder), deadline)
+    return torch.tensor([[v or 0.0 for v in row] for row in json.loads(path.read_text())["matrix"]])
+
+
+@pytest.mark.parametrize("experiment", EXACT + NEARLY)
+def test_a_recorded_step_is_the_step(experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replays = []
+    replay = torch.cuda.CUDAGraph.replay
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: (replays.append(1), replay(graph)))
+    recorded = matrix(experiment, tmp_path / "recorded")
+    assert len(replays) > 300
+    monkeypatch.setattr(learner, "Recorded", lambda step: step)
+    written = matrix(experiment, tmp_path / "written")
+    assert written.diagonal().mean() > 30
+    apart = (recorded - written).abs().mean().item()
+    assert apart == 0 if experiment in EXACT else apart < 3
+
+
+def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    whole = matrix("p10-cl3-hnet-r", tmp_path / "whole")
+    stops = 0
+    while stops < 100:
+        try:
+            parts = matrix("p10-cl3-hnet-r", tmp_path / "parts", time.monotonic() + 0.7)
+            break
+        except OutOfTime:
+            stops += 1
+    assert stops > 1
+    assert torch.equal(whole, parts)
+
+
+def test_a_recording_is_made_once_and_late() -> None:
+    calls = []
+    total = torch.zeros(3, device="cuda")
+
+    def step(index: torch.Tensor) -> torch.Tensor:
+        calls.append(index)
+        total.add_(index)
+        return total.sum()
+
+    recorded = graphs.Recorded(step)
+    losses = [recorded(torch.tensor([i, 0, 1], device="cuda")).item() for i in range(10)]
+    assert len(calls) == graphs.AS_WRITTEN + 1
+    assert losses == [sum(range(i + 1)) + i + 1 for i in range(10)]
