@@ -161,7 +161,7 @@ class FactoredRegularizer(OutputRegularizer):
 
     def halves(self, left: Tensor, right: Tensor) -> Float[Tensor, "2 features_1 features_1"]:
         """leftᵀ right over the rows of W that the last chunk uses, and over the others."""
-        return torch.stack([left[: self.cut].T @ right[: self.cut], left[self.cut :].T @ right[self.cut :]])
+        return torch.stack([product(left[: self.cut], right[: self.cut]), product(left[self.cut :], right[self.cut :])])
 
 
 class FactoredDistance(torch.autograd.Function):
@@ -224,11 +224,22 @@ def contract(new: Tensor, old: Tensor, ss: Tensor, sa: Tensor, aa: Tensor) -> tu
     """For rows H, H* and W*ᵀW*, W*ᵀA, AᵀA: the distance, DᵀH, HᵀH, and the distance's gradient for H."""
     h = new.flatten(0, 1)
     d = h - old.flatten(0, 1)
-    cross, own = d.T @ h, h.T @ h
-    value = ((d.T @ d) * ss).sum() + 2 * (cross * sa).sum() + (own * aa).sum()
+    cross, own = product(d, h), product(h, h)
+    value = (product(d, d) * ss).sum() + 2 * (cross * sa).sum() + (own * aa).sum()
     return value, cross, own, 2 * (d @ (ss + sa) + h @ (sa.T + aa)).view_as(new)
 
 
+def product(left: Float[Tensor, "rows k"], right: Float[Tensor, "rows k"]) -> Float[Tensor, "k k"]:
+    """leftᵀ right. A GPU adds up pieces of the sum side by side: few numbers, each a long sum, would leave it idle."""
+    pieces = len(left) // PIECE if left.is_cuda else 0
+    if pieces < 2:
+        return left.T @ right
+    whole = pieces * PIECE
+    a, b = (x[:whole].unflatten(0, (pieces, PIECE)) for x in (left, right))
+    return torch.addmm(torch.bmm(a.mT, b).sum(0), left[whole:].T, right[whole:])
+
+
+PIECE = 512  # rows
 AT_ONCE = 2_000_000  # features made at a time: what fits a processor's cache
 
 
@@ -247,12 +258,13 @@ def operations(hnet: HyperNetwork, num_tasks: int) -> tuple[int, int]:
     more.
     """
     rows, k, size = num_tasks * hnet.num_chunks, hnet.body.num_features + 1, hnet.chunk_size
-    return rows * size * (3 * k + PASSING), (5 * rows + 4 * size) * k**2 + 30 * STARTING
+    passing, starting = ON_GPU if hnet.last.weight.is_cuda else ON_CPU
+    return rows * size * (3 * k + passing), (5 * rows + 4 * size) * k**2 + 30 * starting
 
 
-# Multiplications in the time that other things take, measured on a CPU:
-PASSING = 30  # to write a generated weight to memory, read it, and the same with its gradient
-STARTING = 100_000  # to start one operation (5 µs)
+# Multiplications in the time that other things take: writing a generated weight to memory, reading it, and the same
+# with its gradient; starting one operation. Measured; a GPU multiplies so fast that all else is dear.
+ON_CPU, ON_GPU = (30, 100_000), (120, 60_000_000)
 
 
 class Lookahead:
@@ -275,14 +287,16 @@ class Lookahead:
     def move(self) -> None:
         """Put the copies where the step would lead."""
         self.scout.param_groups[0]["lr"] = self.optimizer.param_groups[0]["lr"]  # a schedule may have changed it
+        there, here = list(self.copies), list(self.theta.values())
         for p, copy in zip(self.theta.values(), self.copies, strict=True):
-            copy.copy_(p)
             copy.grad = torch.zeros_like(p) if p.grad is None else p.grad
             mine, state = self.scout.state[copy], self.optimizer.state.get(p, {})
             if not state:  # the optimizer has not taken a step yet
                 mine.clear()
             for key, value in state.items():
-                mine[key] = mine[key].copy_(value) if key in mine else value.clone()
+                there.append(mine.setdefault(key, torch.empty_like(value)))
+                here.append(value)
+        torch._foreach_copy_(there, here)
         self.scout.step()
 
     def __call__(self) -> Theta:
