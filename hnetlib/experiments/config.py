@@ -199,8 +199,8 @@ def reduced(config: Config) -> Config:
     """A tenth of the steps, or of the epochs, but at least 20 of these.
 
     Products are of bfloat16 numbers where the processor has them, but in the penalty of Eq. 2. In sequences of more
-    than 50 tasks that penalty is of 128 random chunks a step instead of all, or of whole tasks. HAT is patient for one epoch; EWC
-    estimates the Fisher information from 6,000 examples.
+    than 50 tasks that penalty is of 128 random chunks a step instead of all, or of whole tasks. HAT is patient for one
+    epoch; EWC estimates the Fisher information from 6,000 examples.
     """
     method = config.method
     if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50:
