@@ -104,6 +104,7 @@ class SI:
     """Synaptic intelligence."""
 
     strength: Strength  # c
+    damping: Rate = 0.1  # ξ
     name: Literal["si"] = "si"
 
 
