@@ -230,10 +230,13 @@ def contract(new: Tensor, old: Tensor, ss: Tensor, sa: Tensor, aa: Tensor) -> tu
 
 
 def product(left: Float[Tensor, "rows k"], right: Float[Tensor, "rows k"]) -> Float[Tensor, "k k"]:
-    """leftᵀ right. A GPU adds up pieces of the sum side by side: few numbers, each a long sum, would leave it idle."""
-    pieces = len(left) // PIECE if left.is_cuda else 0
-    if pieces < 2:
-        return left.T @ right
+    """leftᵀ right. Few numbers, each a long sum, would leave a GPU idle: there, pieces are added up side by side."""
+    return in_pieces(left, right) if left.is_cuda else left.T @ right
+
+
+def in_pieces(left: Float[Tensor, "rows k"], right: Float[Tensor, "rows k"]) -> Float[Tensor, "k k"]:
+    """leftᵀ right, as a sum over pieces of the rows, and what is left of them."""
+    pieces = len(left) // PIECE
     whole = pieces * PIECE
     a, b = (x[:whole].unflatten(0, (pieces, PIECE)) for x in (left, right))
     return torch.addmm(torch.bmm(a.mT, b).sum(0), left[whole:].T, right[whole:])

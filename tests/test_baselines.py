@@ -217,7 +217,7 @@ def test_hat_ends_when_its_learning_rate_is_too_small_with_the_weights_of_the_le
     done = Schedule.epoch_done
 
     def watch(schedule: Schedule, loss: float) -> None:
-        epochs.append((loss, schedule.steps, [p.detach().clone() for p in schedule.weights]))
+        epochs.append((loss, int(schedule.steps), [p.detach().clone() for p in schedule.weights]))
         done(schedule, loss)
 
     monkeypatch.setattr(Schedule, "epoch_done", watch)

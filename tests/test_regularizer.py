@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn, optim
 
+from hnetlib import regularizer
 from hnetlib.errors import SizeError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.regularizer import (
@@ -122,6 +123,13 @@ def test_a_random_sample_is_unbiased_and_really_a_sample(make: Make) -> None:
     exact = brute_force(hnet, old, [torch.zeros_like(p) for p in hnet.theta().values()]).item()
     assert len(draws.unique()) > 5
     assert draws.mean().item() == pytest.approx(exact, abs=4 * draws.std().item() / 4000**0.5)
+
+
+@pytest.mark.parametrize("rows", [0, 2, 3, 6, 11])
+def test_a_product_in_pieces_is_the_product(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regularizer, "PIECE", 3)
+    left, right = torch.rand(2, rows, 4, dtype=torch.float64)
+    torch.testing.assert_close(regularizer.in_pieces(left, right), left.T @ right)
 
 
 def test_what_cannot_be_protected_or_drawn_is_refused() -> None:

@@ -34,6 +34,13 @@ def test_step_decay_is_that_of_the_released_code() -> None:
         assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * released(epoch))
 
 
+def test_a_rate_in_a_tensor_is_changed_in_place() -> None:
+    """A recorded step reads the tensor that it was recorded with."""
+    parameter, rate = torch.nn.Parameter(torch.zeros(1)), torch.tensor(1.0)
+    Rate([optim.Adam([parameter], rate)], 1e-3, KERAS).begin(100, 200.0)
+    assert rate.item() == pytest.approx(1e-4)
+
+
 def test_without_a_schedule_optimizers_are_left_alone() -> None:
     optimizer = adam(0.5)
     Rate([optimizer], 1e-3).begin(7, 10.0)
