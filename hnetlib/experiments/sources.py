@@ -48,6 +48,7 @@ FAMILIES = {
 NOT_OF = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}
 
 DEFAULTS = "default of van de Ven and Tolias's code today; the paper gives none"
+DEFAULTS_2019 = "default of van de Ven and Tolias's code when the paper was written; the paper gives none"
 RULES = (
     Rule("*", "tasks.*|target.*|method.*|optimization.*", "paper"),
     Rule("*", "*.activation", "code"),
@@ -69,9 +70,11 @@ RULES = (
     Rule("s-*-hnet-tir", "method.decoder", "code", "the paper has 50-150"),
     Rule("s-*-ewc|p10-*-ewc|s-*-si|p10-*-si", "method.strength", "choice", DEFAULTS),
     Rule("s-cl1-ewc|s-cl3-si|*-ewc-*|*-si-*", "method.strength", "choice", "a search"),
+    Rule("p10-cl[23]-ewc|p10-cl[23]-si|s-cl2-si", "method.strength", "code", DEFAULTS_2019),
     Rule("s-*-hnet-beta-*", "method.beta", "choice", "a sweep"),
     Rule("*", "method.gamma", "paper", "given for PermutedMNIST-100"),
     Rule("s-*|p10-*", "method.gamma", "choice", "as for PermutedMNIST-100"),
+    Rule("p10-cl[23]-ewc", "method.gamma", "code", DEFAULTS_2019),
     Rule("*", "method.examples", "choice", "all; 6,000 at the reduced tier"),
     Rule("figA6b*", "method.strength", "choice", "as in Fig. A5"),
     Rule("fig4*", "method.hypernet.task_dim", "paper"),
