@@ -125,9 +125,9 @@ add("s-cl2-hnet-ent", "Table 1", split(HNET(S_HNET), "CL2"), rows={"s-cl2-hnet-e
 
 # -- Tables 1 and 2: the methods of weight regularization and of replay ---------------------------------------------
 
-# Strengths: the defaults of van de Ven & Tolias's code, today's [o] or, where these are far from the paper's numbers (P10
-# in CL2 and CL3, SI on split MNIST in CL2), those of the version that was public when it was written [c]. Two are our
-# own: for SI in CL3 on split MNIST today's 5,000 holds even the last task down; for EWC in CL1 1e5 is too weak.
+# Strengths: the defaults of van de Ven & Tolias's code, today's [o] or, where these are far from the paper's numbers
+# (P10 in CL2 and CL3, SI on split MNIST in CL2), those of the version that was public when it was written [c]. Two are
+# our own: for SI in CL3 on split MNIST today's 5,000 holds even the last task down; for EWC in CL1 1e5 is too weak.
 WEIGHTS_HELD: dict[str, tuple[EWC, SI]] = {
     "p10-CL1": (EWC(100.0), SI(10.0)),
     "p10-CL2": (EWC(1000.0, gamma=0.9), SI(5.0)),
