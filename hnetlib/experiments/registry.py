@@ -83,7 +83,7 @@ LONG = Optimization(iterations=5000, batch_size=128, learning_rate=1e-4)  # [p]
 P10_HNET = Hypernet(task_dim=24, chunk_dim=8, hidden=(25, 25), chunk_size=78_000)  # [p]; ELU [c]
 P10_VAE = replace(P10_HNET, chunk_size=85_000)  # [p]
 P100_HNET = Hypernet(128, 12, (200, 250, 350), 7500, "relu")  # [p]; embeddings and ReLU [c]
-SMALL_HNET = Hypernet(64, 12, (100, 75, 50), 2000)  # [p] Appendix D; task embedding 64 [p]; ELU [o]
+SMALL_HNET = Hypernet(64, 12, (100, 75, 50), 2000)  # [p] Appendix D; ELU [c]
 
 
 def permuted(
