@@ -17,6 +17,10 @@ class DivergedError(HnetError, ArithmeticError):
     """The loss became NaN or infinite."""
 
 
+class RecordingError(HnetError, RuntimeError):
+    """A training step cannot be recorded as a CUDA graph."""
+
+
 class DataError(HnetError, RuntimeError):
     """A data set is missing, half there, corrupt, or cannot be downloaded."""
 

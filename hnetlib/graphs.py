@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hnetlib.errors import RecordingError
+
 AS_WRITTEN = 3  # steps before the recording: libraries choose their algorithms, optimizers make their state
 
 
@@ -16,6 +18,9 @@ class Recorded:
 
     Args:
         step: from the indices of a minibatch, always as many, to the loss.
+
+    Raises:
+        RecordingError: when it is called, if the step looks at a number or copies something to the GPU.
     """
 
     def __init__(self, step: Callable[[Tensor], Tensor]):
@@ -43,5 +48,11 @@ class Recorded:
     def record(self, index: Tensor) -> None:
         """Note the operations of a step, without doing them."""
         self.index, self.graph = index.clone(), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, stream=self.stream):
-            self.loss = self.step(self.index)
+        try:
+            with torch.cuda.graph(self.graph, stream=self.stream):
+                self.loss = self.step(self.index)
+        except RuntimeError as error:
+            raise RecordingError(
+                "This training step cannot be recorded as a CUDA graph: it looks at a number, or copies something to "
+                f"the GPU ({error}). Change that, or give Training(recorded=False)."
+            ) from error

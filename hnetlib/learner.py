@@ -49,6 +49,7 @@ class Training:
     beta1: float = 0.9  # of Adam
     decay: tuple[tuple[float, float], ...] = ()  # of the learning rate, see `hnetlib.schedule.Rate`
     plateau: bool = False  # let it fall where TEST accuracy no longer rises, too
+    recorded: bool = True  # on a GPU, record a step and replay it: what it does in Python happens a few times only
 
     def steps(self, task: Task) -> tuple[int, int]:
         """Optimizer steps for a task, and steps of one pass over its data."""
@@ -132,7 +133,8 @@ def train(
 ) -> None:
     """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
 
-    On a GPU the step is recorded and replayed (see `hnetlib.graphs.Recorded` for what it then may not do).
+    On a GPU the step is recorded and replayed, unless `training.recorded` is False (see `hnetlib.graphs.Recorded` for
+    what it may not do then).
 
     Args:
         trained: everything that `step` changes, by name: modules and optimizers. With a `Checkpoint` in force it is
@@ -157,7 +159,7 @@ def train(
         """A step on these examples."""
         return step(*task.batch(index))
 
-    advance = Recorded(minibatch) if task.train.y.is_cuda else minibatch
+    advance = Recorded(minibatch) if task.train.y.is_cuda and training.recorded else minibatch
     for i, index in zip(steps, itertools.islice(indices(task, training), start, None), strict=False):
         if finished():  # so already when the run went on from a checkpoint
             break

@@ -10,7 +10,7 @@ import torch
 
 from hnetlib import graphs, learner
 from hnetlib.checkpoint import Checkpoint
-from hnetlib.errors import OutOfTime
+from hnetlib.errors import OutOfTime, RecordingError
 from hnetlib.experiments.run import Job, execute
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -71,6 +71,15 @@ def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, monkeypatch: py
             continue
     assert next(ticks) > 3 * 311
     assert torch.equal(whole, parts)
+
+
+def test_a_step_that_looks_at_a_number_is_refused() -> None:
+    recorded = graphs.Recorded(lambda index: index.sum() * index.max().item())
+    index = torch.arange(3, device="cuda")
+    with pytest.raises(RecordingError, match="recorded=False"):
+        for _ in range(graphs.AS_WRITTEN + 1):
+            recorded(index)
+    assert index.sum().item() == 3  # the GPU goes on
 
 
 def test_a_recording_is_made_once_and_late() -> None:
