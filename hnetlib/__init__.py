@@ -2,7 +2,7 @@
 
 Read the modules in this order; each imports only from those before it:
 errors, target, initialization, networks, batchnorm, hypernet, regularizer, shapes, data, tasks, checkpoint, schedule,
-learner, vae, baselines, metrics, plane, inference, replay, experiments, plots, widgets, cli.
+graphs, learner, vae, baselines, metrics, plane, inference, replay, experiments, plots, widgets, cli.
 """
 
 from hnetlib.data import Images, load_images
