@@ -151,7 +151,8 @@ class FactoredRegularizer(OutputRegularizer):
         # The last chunk is cut to fit: its features meet only the first `cut` rows of W.
         self.cut = hnet.num_weights - (hnet.num_chunks - 1) * hnet.chunk_size
         self.old_gram = self.halves(self.old_last, self.old_last)
-        self.at_once = max(1, AT_ONCE // (hnet.num_chunks * hnet.body.num_features))
+        most = AT_ONCE * (50 if weight.is_cuda else 1)  # a GPU likes few large operations better than a cache
+        self.at_once = max(1, most // (hnet.num_chunks * hnet.body.num_features))
         body = of_body(self.snapshot)
         self.old_features = [features(hnet.body, body, e) for e in self.embeddings.split(self.at_once)]
 
