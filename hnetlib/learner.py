@@ -59,13 +59,14 @@ class Training:
     def adam(self, parameters: Iterable[Tensor]) -> optim.Adam:
         """A fresh optimizer."""
         parameters = list(parameters)
-        rate, on_gpu = adjustable(self.learning_rate, parameters), parameters[0].is_cuda
-        return optim.Adam(parameters, rate, betas=(self.beta1, 0.999), fused=True, capturable=on_gpu)
+        rate = adjustable(self.learning_rate, parameters)
+        return optim.Adam(parameters, rate, betas=(self.beta1, 0.999), fused=True, capturable=torch.is_tensor(rate))
 
 
 def adjustable(rate: float, parameters: Sequence[Tensor]) -> float | Tensor:
     """A learning rate; on a GPU a tensor there, which a recorded step looks up every time."""
-    return torch.tensor(rate, device=parameters[0].device) if parameters[0].is_cuda else rate
+    device = next((p.device for p in parameters if p.is_cuda), None)
+    return torch.tensor(rate, device=device) if device else rate
 
 
 Step = Callable[[Tensor, Tensor], Tensor]

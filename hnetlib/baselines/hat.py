@@ -100,8 +100,8 @@ class HAT(FineTuning):
         embedding, free = nn.Parameter(torch.randn_like(self.used)), self.free()
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
-        rate, on_gpu = adjustable(self.training.learning_rate, weights), embedding.is_cuda
-        optimizer = optim.SGD(weights, rate, fused=on_gpu)
+        rate = adjustable(self.training.learning_rate, weights)
+        optimizer = optim.SGD(weights, rate, fused=torch.is_tensor(rate))
         _, epoch = self.training.steps(task)
         schedule = Schedule(optimizer, weights, self.patience)
 
