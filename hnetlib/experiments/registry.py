@@ -67,7 +67,8 @@ def curve(figure: str, name: str, config: Config, seeds: int = 5, fewer: int | N
     if name not in EXPERIMENTS:
         where = f"Fig. {figure.removeprefix('fig')}" if figure.startswith("fig") else "not in the paper"
         EXPERIMENTS[name] = Experiment(name, where, config, seeds, fewer=fewer)
-    FIGURES.setdefault(figure, []).append(name)
+    if name not in FIGURES.setdefault(figure, []):
+        FIGURES[figure].append(name)
 
 
 def dense(layers: Sequence[int]) -> int:
