@@ -110,6 +110,21 @@ def test_si_counts_the_task_alone_and_starts_afresh(tasks: list[Task]) -> None:
     assert work == pytest.approx(before - loss(learner), rel=0.02)
 
 
+def test_si_may_count_the_penalty_too(tasks: list[Task]) -> None:
+    """The way is the same; what is counted differs by what the penalty grew from zero."""
+    work = {}
+    for together in (False, True):
+        torch.manual_seed(0)
+        learner = SI(network(), QUICK, strength=1.0, together=together)
+        learner.learn(tasks[0])
+        learner.importance = [torch.ones_like(p) for p in learner.weights]
+        anchor, learner.training = learner.anchor, Training(300, len(tasks[1].train), 1e-4)
+        learner.learn(tasks[1])
+        work[together] = sum(part.sum().item() for part in learner.path.work)
+    grown = sum((p - a).square().sum().item() for p, a in zip(learner.weights, anchor, strict=True))
+    assert work[False] - work[True] == pytest.approx(grown, rel=0.02)
+
+
 @pytest.mark.parametrize("make", [partial(EWC, strength=100.0), partial(SI, strength=1.0)])
 def test_it_forgets_less_than_fine_tuning(make: partial, tasks: list[Task]) -> None:
     protected = metrics.learn_all(make(network(), QUICK), tasks)

@@ -35,10 +35,12 @@ class PathIntegral:
 class SI(Quadratic):
     """Synaptic intelligence [zenke2017]: the loss gets c Σ_k Ω_k (θ_k - θ*_k)².
 
-    After each task Ω_k grows by ω_k / ((Δθ_k)² + ξ). The path integral ω takes the gradient of the task's loss alone.
+    After each task Ω_k grows by ω_k / ((Δθ_k)² + ξ). The path integral ω takes the gradient of the task's loss alone,
+    as SI's authors do, or of loss and penalty together, as the code of [vandeven2019] does.
     """
 
     damping: float = 0.1  # ξ
+    together: bool = False  # the gradient of loss and penalty together
 
     def fit(self, task: Task) -> None:
         """Train, and watch what each weight contributes."""
@@ -47,10 +49,13 @@ class SI(Quadratic):
 
     @torch.no_grad()
     def before_step(self) -> None:
-        """Note the task's gradient and the place before the penalty is added."""
+        """Note the gradient, before or after the penalty is added, and the place."""
+        if self.together:
+            super().before_step()
         self.gradients = [p.grad.clone() for p in self.weights if p.grad is not None]
         self.before = [p.detach().clone() for p in self.weights]
-        super().before_step()
+        if not self.together:
+            super().before_step()
 
     @torch.no_grad()
     def after_step(self) -> None:

@@ -146,7 +146,7 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.EWC() as ewc:
             return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples)
         case settings.SI() as si:
-            return SI(module, training, si.strength, si.damping)
+            return SI(module, training, si.strength, si.damping, si.together)
         case settings.HAT() as hat:
             if not isinstance(module, MLP):
                 raise ConfigError(f"HAT here gates the units of an MLP, not of a {config.target.kind}.")

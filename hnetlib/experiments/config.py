@@ -105,6 +105,7 @@ class SI:
 
     strength: Strength  # c
     damping: Rate = 0.1  # ξ
+    together: bool = False  # the path integral takes the gradient of loss and penalty together
     name: Literal["si"] = "si"
 
 

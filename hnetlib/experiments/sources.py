@@ -71,6 +71,7 @@ RULES = (
     Rule("s-*-ewc|p10-*-ewc|s-*-si|p10-*-si", "method.strength", "choice", DEFAULTS),
     Rule("s-cl1-ewc|s-cl3-si|*-ewc-*|*-si-*", "method.strength", "choice", "a search"),
     Rule("p10-cl[23]-ewc|p10-cl[23]-si|s-cl2-si", "method.strength", "code", DEFAULTS_2019),
+    Rule("*-si-together", "method.*", "code", "van de Ven and Tolias's"),
     Rule("s-*-hnet-beta-*", "method.beta", "choice", "a sweep"),
     Rule("*", "method.gamma", "paper", "given for PermutedMNIST-100"),
     Rule("s-*|p10-*", "method.gamma", "choice", "as for PermutedMNIST-100"),
