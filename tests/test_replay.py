@@ -156,7 +156,7 @@ def test_protection_keeps_the_pictures_and_its_absence_does_not(tasks: list[Task
 def test_each_half_of_a_gan_sees_its_own_part_of_the_loss_only(tasks: list[Task]) -> None:
     torch.manual_seed(0)
     model = gan()
-    model.begin(tasks[0])
+    model.hnet.add_task()
     model.partner.eval()  # no dropout, so that the parts can be computed again
     x, state = torch.rand(9, 64), torch.get_rng_state()
     weights = model.hnet(model.hnet.embedding(0))

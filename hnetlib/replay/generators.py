@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from hnetlib.checkpoint import Stateful
-from hnetlib.learner import HyperNetLearner, Step
+from hnetlib.learner import HyperNetLearner
 from hnetlib.tasks import Task
 from hnetlib.vae import Draw, Latent, join, vae_loss
 
@@ -31,11 +31,10 @@ class ProtectedGenerator(HyperNetLearner):
         """The partner."""
         return {"partner": self.partner}
 
-    def begin(self, task: Task) -> tuple[Step, dict[str, Stateful]]:
-        """Add a task, and draw its constant input."""
-        begun = super().begin(task)
-        self.constant = self.inputs.of_task(self.hnet.num_tasks - 1).to(self.hnet.last.weight)
-        return begun
+    @property
+    def constant(self) -> Float[Tensor, " constant"]:
+        """The constant input of the task that is being learned."""
+        return constant_input(self.inputs, self.hnet.num_tasks - 1, self.hnet.last.weight.device)
 
     def recall(self) -> Draw:
         """Samples of every task learned so far; the decoders are generated here, once."""
@@ -55,6 +54,12 @@ class ProtectedGenerator(HyperNetLearner):
     def decode(self, decoders: dict[str, Tensor], starts: Float[Tensor, "tasks samples z"]) -> Tensor:
         """Pixels: for each task, its decoder applied to its starts."""
         return vmap(lambda weights, z: functional_call(self.target.module, weights, (z,)))(decoders, starts).sigmoid()
+
+
+@cache
+def constant_input(inputs: Latent, task: int, device: torch.device) -> Float[Tensor, " constant"]:
+    """A task's constant input, sent to a device once: sending makes a GPU wait."""
+    return inputs.of_task(task).to(device)
 
 
 @dataclass
