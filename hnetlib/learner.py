@@ -168,8 +168,8 @@ def train(
         loss = advance(index)
         if i % epoch == 0:
             after_epoch()
-        if outputs and training.plateau and i % epoch == 0:
-            rate.measured(test_accuracy(outputs, task))
+            if outputs and training.plateau:
+                rate.measured(test_accuracy(outputs, task))
         ends = i == last or finished()
         if (i % CHECK_EVERY == 0 or ends) and not torch.isfinite(loss):
             raise DivergedError(

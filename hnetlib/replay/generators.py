@@ -34,7 +34,8 @@ class ProtectedGenerator(HyperNetLearner):
     @property
     def constant(self) -> Float[Tensor, " constant"]:
         """The constant input of the task that is being learned."""
-        return constant_input(self.inputs, self.hnet.num_tasks - 1, self.hnet.last.weight.device)
+        weight = self.hnet.last.weight
+        return constant_input(self.inputs, self.hnet.num_tasks - 1, weight.device, weight.dtype)
 
     def recall(self) -> Draw:
         """Samples of every task learned so far; the decoders are generated here, once."""
@@ -57,9 +58,9 @@ class ProtectedGenerator(HyperNetLearner):
 
 
 @cache
-def constant_input(inputs: Latent, task: int, device: torch.device) -> Float[Tensor, " constant"]:
+def constant_input(inputs: Latent, task: int, device: torch.device, dtype: torch.dtype) -> Float[Tensor, " constant"]:
     """A task's constant input, sent to a device once: sending makes a GPU wait."""
-    return inputs.of_task(task).to(device)
+    return inputs.of_task(task).to(device, dtype)
 
 
 @dataclass
