@@ -1,5 +1,7 @@
 """The methods to compare with: the property that defines each, and that it remembers."""
 
+import copy
+import itertools
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,8 +17,9 @@ from hnetlib.baselines.hat import Schedule, anneal, compensation
 from hnetlib.baselines.si import PathIntegral
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
-from hnetlib.learner import Training, train
+from hnetlib.learner import Training, minibatches, train
 from hnetlib.networks import MLP
+from hnetlib.target import of_head
 from hnetlib.tasks import Scenario, Split, Task, one_softmax, permuted, split
 
 QUICK = Training(iterations=200, batch_size=64, learning_rate=0.003)
@@ -123,6 +126,25 @@ def test_si_may_count_the_penalty_too(tasks: list[Task]) -> None:
         work[together] = sum(part.sum().item() for part in learner.path.work)
     grown = sum((p - a).square().sum().item() for p, a in zip(learner.weights, anchor, strict=True))
     assert work[False] - work[True] == pytest.approx(grown, rel=0.02)
+
+
+def test_one_adam_keeps_its_moments_from_task_to_task_and_through_a_failure(tasks: list[Task]) -> None:
+    """Step by step against an Adam of our own; a learner that is put back has its moments back, too."""
+    learner = EWC(network(), Training(5, 32), strength=0.0, one_adam=True)
+    module, adam = copy.deepcopy(learner.module), None
+    for task in tasks[:2]:
+        adam = adam or torch.optim.Adam(module.parameters(), 1e-4, fused=True)
+        for x, y in itertools.islice(minibatches(task, learner.training), 5):
+            adam.zero_grad()
+            task.loss(of_head(module(x), task.head), y).backward()
+            adam.step()
+        learner.learn(task)
+    assert all(torch.equal(p, q) for p, q in zip(learner.module.parameters(), module.parameters(), strict=True))
+    before = copy.deepcopy(learner.state_dict()["optimizer"])
+    learner.after_step = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        learner.learn(tasks[2])
+    torch.testing.assert_close(learner.state_dict()["optimizer"], before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("make", [partial(EWC, strength=100.0), partial(SI, strength=1.0)])

@@ -181,8 +181,17 @@ def resnet_learner(plateau: bool = False) -> HyperNetLearner:
         lambda: FromScratch(lambda: FineTuning(ResNet(12, blocks=1, width=2), Training(8, 50, 0.01))),
         lambda: Joint(ResNet(12, blocks=1, width=2), Training(8, 50, 0.01), tasks=COLOURS),
         lambda: SI(ZenkeNet(12, width=2), Training(8, 50, 0.01)),
+        lambda: SI(ZenkeNet(12, width=2), Training(8, 50, 0.01), one_adam=True),
     ],
-    ids=["HNET", "HNET from scratch", "FineTuning", "FineTuning from scratch", "Joint", "SI with dropout"],
+    ids=[
+        "HNET",
+        "HNET from scratch",
+        "FineTuning",
+        "FineTuning from scratch",
+        "Joint",
+        "SI with dropout",
+        "SI with one Adam",
+    ],
 )
 def test_augmented_pictures_schedules_and_batch_norm_go_on_with_the_same_bits(
     make: Callable[[], Any], after: int, tmp_path: Path

@@ -128,6 +128,12 @@ def test_a_task_on_cifar_is_so_many_epochs_and_the_reduced_tier_has_20() -> None
     assert config.at_tier(registry.EXPERIMENTS["cifar-zenke-hnet"].config, "reduced").optimization.epochs == 20
 
 
+def test_hat_at_the_reduced_tier_sees_the_data_five_times_or_twice() -> None:
+    for name, passes in (("p10-1000x1000-hat", 5), ("p100-1000x1000-hat", 2)):
+        wanted = config.at_tier(registry.EXPERIMENTS[name].config, "reduced").optimization
+        assert wanted.iterations == passes * 60_000 // 64
+
+
 def test_fine_tuning_and_from_scratch_on_cifar_are_the_papers() -> None:
     fine = registry.EXPERIMENTS["cifar-resnet32-fine-tuning"].config
     assert isinstance(fine.method, config.HNET)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from hnetlib.checkpoint import Stateful, all_or_nothing
 from hnetlib.errors import learned
@@ -19,7 +19,7 @@ from hnetlib.tasks import Task
 class FineTuning:
     """A network that goes on learning where the last task left it.
 
-    Methods that do more fill in `loss`, `before_step`, `after_step` and `consolidate`.
+    Methods that do more fill in `adam`, `loss`, `before_step`, `after_step` and `consolidate`.
     """
 
     SHARED: ClassVar[bool] = True  # the same hidden layers answer for every task
@@ -41,8 +41,8 @@ class FineTuning:
             self.heads.append(task.head)
 
     def fit(self, task: Task) -> None:
-        """Train all weights on the task, with a fresh Adam."""
-        optimizer = self.training.adam(self.module.parameters())
+        """Train all weights on the task."""
+        optimizer = self.adam()
         self.module.train()
 
         def step(x: Tensor, y: Tensor) -> Tensor:
@@ -57,6 +57,10 @@ class FineTuning:
 
         trained: dict[str, Stateful] = {"module": self.module, "optimizer": optimizer, **self.trained()}
         train(task, self.training, step, trained, outputs=partial(self.now, head=task.head))
+
+    def adam(self) -> optim.Adam:
+        """The optimizer for one more task: a fresh one."""
+        return self.training.adam(self.module.parameters())
 
     def now(self, x: Tensor, head: slice | None) -> Tensor:
         """Outputs for the task that is being learned, in the middle of it."""

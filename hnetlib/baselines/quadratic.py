@@ -1,10 +1,10 @@
 """What EWC and SI share: each weight is held where the last task left it, by a spring of its own stiffness."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, optim
 
 from hnetlib.baselines.finetuning import FineTuning
 from hnetlib.tasks import Task
@@ -18,6 +18,7 @@ class Quadratic(FineTuning):
     """
 
     strength: float = 1.0  # λ of EWC, c of SI
+    one_adam: bool = field(default=False, kw_only=True)  # for all tasks, as in the code of [vandeven2019]
     FACTOR: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
@@ -25,6 +26,11 @@ class Quadratic(FineTuning):
         self.weights: list[Tensor] = [p for p in self.module.parameters() if p.requires_grad]
         self.anchor = [p.detach().clone() for p in self.weights]  # θ*
         self.importance = [torch.zeros_like(p) for p in self.weights]  # Ω
+        self.kept = super().adam() if self.one_adam else None
+
+    def adam(self) -> optim.Adam:
+        """The optimizer for one more task: a fresh one, or that of the last task with its moments."""
+        return self.kept or super().adam()
 
     @torch.no_grad()
     def before_step(self) -> None:
@@ -53,10 +59,13 @@ class Quadratic(FineTuning):
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """The network and what holds it."""
-        return {**super().state_dict(), "anchor": self.anchor, "importance": self.importance}
+        """The network and what holds it; the optimizer, if it is kept."""
+        kept = {"optimizer": self.kept.state_dict()} if self.kept else {}
+        return {**super().state_dict(), "anchor": self.anchor, "importance": self.importance, **kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
         super().load_state_dict(state_dict)
         self.anchor, self.importance = state_dict["anchor"], state_dict["importance"]
+        if self.kept:
+            self.kept.load_state_dict(state_dict["optimizer"])

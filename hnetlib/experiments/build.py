@@ -144,9 +144,9 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
         case settings.Joint():
             return Joint(module, training, tasks=tasks)
         case settings.EWC() as ewc:
-            return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples)
+            return EWC(module, training, ewc.strength, ewc.gamma, ewc.examples, one_adam=ewc.one_adam)
         case settings.SI() as si:
-            return SI(module, training, si.strength, si.damping, si.together)
+            return SI(module, training, si.strength, si.damping, si.together, one_adam=si.one_adam)
         case settings.HAT() as hat:
             if not isinstance(module, MLP):
                 raise ConfigError(f"HAT here gates the units of an MLP, not of a {config.target.kind}.")

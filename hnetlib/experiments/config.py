@@ -96,6 +96,7 @@ class EWC:
     strength: Strength  # λ
     gamma: Share = 1.0  # how much of the old Fisher information is kept
     examples: Count | None = None  # how many the Fisher information is estimated from; null: all
+    one_adam: bool = False  # keep one optimizer for all tasks
     name: Literal["ewc"] = "ewc"
 
 
@@ -106,6 +107,7 @@ class SI:
     strength: Strength  # c
     damping: Rate = 0.1  # ξ
     together: bool = False  # the path integral takes the gradient of loss and penalty together
+    one_adam: bool = False  # keep one optimizer for all tasks
     name: Literal["si"] = "si"
 
 
@@ -201,17 +203,19 @@ def reduced(config: Config) -> Config:
     """A tenth of the steps, or of the epochs, but at least 20 of these.
 
     Products are of bfloat16 numbers where the processor has them, but in the penalty of Eq. 2. In sequences of more
-    than 50 tasks that penalty is of 128 random chunks a step instead of all, or of whole tasks. HAT is patient for one
-    epoch; EWC estimates the Fisher information from 6,000 examples.
+    than 50 tasks that penalty is of 128 random chunks a step instead of all, or of whole tasks. EWC estimates the
+    Fisher information from 6,000 examples. HAT is patient for one epoch and has a fortieth of the steps, a hundredth
+    in sequences of more than 50 tasks.
     """
-    method = config.method
-    if isinstance(method, HNET | Replay) and config.tasks.num_tasks > 50:
+    method, steps, many = config.method, shorter(config.optimization), config.tasks.num_tasks > 50
+    if isinstance(method, HNET | Replay) and many:
         method = replace(method, sampled_tasks=None, sampled_chunks=128)
     if isinstance(method, HAT):
         method = replace(method, patience=1)
+        steps = replace(steps, iterations=steps.iterations // (10 if many else 4))
     if isinstance(method, EWC):
         method = replace(method, examples=6000)
-    return replace(config, method=method, optimization=shorter(config.optimization), products="bfloat16")
+    return replace(config, method=method, optimization=steps, products="bfloat16")
 
 
 def quick(config: Config) -> Config:

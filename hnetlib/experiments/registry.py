@@ -332,8 +332,12 @@ for row, (kind, strengths) in SEARCH.items():
     for value in strengths:
         changed = replace(EXPERIMENTS[row].config, method=kind(value))
         curve(f"strengths-{row}", f"{row}-{value:g}", changed, 1)
-TOGETHER = permuted(SI(5.0, together=True), "CL2")  # as van de Ven & Tolias's code does it [c]
-EXPERIMENTS["p10-cl2-si-together"] = Experiment("p10-cl2-si-together", "not in the paper", TOGETHER, 1)
+for name, held in (  # step by step to what van de Ven & Tolias's code does [c]
+    ("ewc-one-adam", EWC(1000.0, gamma=0.9, one_adam=True)),
+    ("si-one-adam", SI(5.0, one_adam=True)),
+    ("si-together", SI(5.0, together=True, one_adam=True)),
+):
+    EXPERIMENTS[f"p10-cl2-{name}"] = Experiment(f"p10-cl2-{name}", "not in the paper", permuted(held, "CL2"), 1)
 for beta in (1e-4, 1e-3, 1e-2, 0.1):  # how loud late tasks are in HNET+ENT (chapter 6) [o]
     curve("betas-s-cl3-hnet-ent", f"s-cl1-hnet-beta-{beta:g}", split(HNET(S_HNET, beta)))
 curve("fig5", "cifar-resnet32-hnet", resnet32(RESNET_HNET))
