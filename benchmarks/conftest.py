@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import test_inference, test_step
-from hnetlib.experiments import record
+from hnetlib import checkpoint
 from hnetlib.experiments.record import RESULTS, processor, provenance
 
 STORED = RESULTS / "benchmarks"
@@ -48,7 +48,7 @@ def quick(request: pytest.FixtureRequest) -> bool:
 def store(name: str, cases: list[dict[str, Any]]) -> Path:
     """There is never a half-written file."""
     text = json.dumps({"provenance": {**provenance(), "cpu": processor()}, "cases": cases}, indent=1)
-    return record.store((text + "\n").encode(), STORED / f"{name}.json")
+    return checkpoint.store(STORED / f"{name}.json", (text + "\n").encode())
 
 
 def inference_table(cases: list[dict[str, Any]]) -> Table:

@@ -44,6 +44,21 @@ def all_or_nothing(*things: Stateful) -> Iterator[None]:
         raise
 
 
+def store(path: Path, *parts: bytes | memoryview) -> Path:
+    """Write a file as a whole: the old one stays, or the new one is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
 class Checkpoint:
     """Where a run stands: after its last finished task, and inside the task that it is learning.
 
@@ -98,17 +113,7 @@ class Checkpoint:
         names = ("key", "boundary", "stages", "sessions")
         torch.save({name: getattr(self, name) for name in names}, content)
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
-        partial = self.path.with_name(f"{self.path.name}.partial-{os.getpid()}")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                file.write(f"{MAGIC} {digest}\n".encode())
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+        store(self.path, f"{MAGIC} {digest}\n".encode(), content.getbuffer())
         self.saved_at = time.monotonic()
 
     def elapsed(self) -> float:
@@ -159,7 +164,8 @@ class Checkpoint:
             )
         if due or late:
             self.save()
-        self.stop_in_time()
+        if late:
+            self.stop_in_time()
 
     def stop_in_time(self) -> None:
         """Raise once the deadline has passed."""

@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from hnetlib.errors import ConfigError, DataError, HnetError, RecordError, Unkno
 from hnetlib.experiments import record, registry, run, sweep
 from hnetlib.experiments.build import image_sets
 from hnetlib.experiments.check import belongs, faults
-from hnetlib.experiments.config import Tier, as_dict, flatten
+from hnetlib.experiments.config import Tier, flatten
 from hnetlib.experiments.report import as_markdown, cells, pending, report
 
 app = typer.Typer(
@@ -30,15 +31,15 @@ app = typer.Typer(
     "Exit status: 0 done, 1 something failed, 2 wrong use, 3 time was up with work left.",
     rich_markup_mode="markdown",
 )
-out = Console()
-Folder = Annotated[Path, typer.Option("--out", help="Folder of the records.")]
+out = Console(highlight=False)
+Folder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Rows (p10-cl1-hnet), figures (fig3b), patterns (s-*).")]
 Seeds = Annotated[str, typer.Option(help="For example 0, 0-4 or 0,3,7-9.")]
 TIERS = "paper: as published; reduced: a tenth of the steps or less; quick: a rehearsal on small digits."
 AtTier = Annotated[Tier, typer.Option(help=TIERS)]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]
 Pending = Annotated[bool, typer.Option("--pending", help="All runs without a record, one seed of each first.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
@@ -65,7 +66,7 @@ def list_(as_json: AsJson = False, folder: Folder = record.RESULTS, pending_: Pe
             "figures": [figure for figure, names in registry.FIGURES.items() if name in names],
             "seeds": entry.seeds,
             "records": len(record.read(name, folder=folder)),
-            "config": as_dict(entry.config),
+            "config": asdict(entry.config),
         }
         for name, entry in registry.EXPERIMENTS.items()
     ]
@@ -124,8 +125,6 @@ def check(job: run.Job) -> None:
         raise typer.BadParameter(str(error)) from None
     if job.changed and job.folder.resolve() == record.RESULTS.resolve():
         raise typer.BadParameter("With --set, give --out DIR: the project's records have the registry's settings.")
-    if job.folder.exists() and not job.folder.is_dir():
-        raise typer.BadParameter(f"--out takes a folder; {job.folder} is a file.")
     if job.path.exists() and record.load(job.path).changed != job.changed:
         raise typer.BadParameter(f"{job.path} is a run with other settings: give another --out.")
 
@@ -150,13 +149,13 @@ def announce(outcome: sweep.Outcome) -> sweep.Outcome:
     """One line for a job that ended."""
     job = f"{outcome.job.experiment}, seed {outcome.job.seed}"
     if outcome.stopped:
-        out.print(f"{job}: stopped; the next call goes on", highlight=False)
+        out.print(f"{job}: stopped; the next call goes on")
     elif outcome.error:
         fail(f"{job}: {outcome.error}")
     else:
         metrics = record.load(outcome.job.path).metrics
         numbers = ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
-        out.print(f"{job}: {numbers} → {outcome.job.path}", highlight=False, soft_wrap=True)
+        out.print(f"{job}: {numbers} → {escape(str(outcome.job.path))}", soft_wrap=True)
     return outcome
 
 
@@ -179,7 +178,7 @@ class Progress:
         pace = (now - start) / (done - first) if done > first else None
         rest = f", about {pace * (total - done) / 60:.0f} min left" if pace and done < total else ""
         mean = matrix[done - 1, :done].nanmean().item()
-        out.print(f"{job.experiment}, seed {job.seed}: task {done} of {total}, mean {mean:.4g}{rest}", highlight=False)
+        out.print(f"{job.experiment}, seed {job.seed}: task {done} of {total}, mean {mean:.4g}{rest}")
 
 
 def found(pattern: str) -> list[registry.Experiment]:
@@ -217,8 +216,6 @@ def settings(pairs: list[str]) -> dict[str, Any]:
 
 def choose(device: str) -> str:
     """auto: a GPU where there is one."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f"--device takes auto, cpu or cuda; got {device!r}.")
     if device == "cuda" and not torch.cuda.is_available():
         raise typer.BadParameter("PyTorch finds no CUDA device here; use --device cpu.")
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -255,11 +252,8 @@ def report_(
 def data(names: Annotated[list[str], typer.Argument(help=f"Any of {', '.join(BUILDERS)}.")]) -> None:
     """Fetch image sets ahead of time into the cache ($HNETLIB_DATA), and check them."""
     for name in names:
-        images = load_images(name)
-        out.print(
-            f"{name}: {len(images.train_labels):,} to train on, {len(images.test_labels):,} to test, in {data_dir()}",
-            highlight=False,
-        )
+        images, place = load_images(name), escape(str(data_dir()))
+        out.print(f"{name}: {len(images.train_labels):,} to train on, {len(images.test_labels):,} to test, in {place}")
 
 
 @app.command("show")
@@ -270,7 +264,7 @@ def show(path: Annotated[str, typer.Argument(metavar="RECORD", help="A file, or 
     if not place.exists() and seed.isdigit():
         place = record.place(name, int(seed))
     shown = record.load(place)
-    out.print(f"[bold]{shown.experiment}[/], seed {shown.seed}, {shown.tier} tier", highlight=False)
+    out.print(f"[bold]{shown.experiment}[/], seed {shown.seed}, {shown.tier} tier")
     table = Table(box=None, show_header=False)
     flat: dict[str, Any] = {
         **shown.metrics,
@@ -279,7 +273,7 @@ def show(path: Annotated[str, typer.Argument(metavar="RECORD", help="A file, or 
     flat |= {f"weights of the {name}": f"{count:,}" for name, count in shown.num_weights.items()}
     for part in (flat, flatten(shown.config), shown.provenance.model_dump(exclude_none=True)):
         for key, value in part.items():
-            table.add_row(key, str(value))
+            table.add_row(key, escape(str(value)))
         table.add_section()
     out.print(table)
 
@@ -296,11 +290,10 @@ def check_(paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="
         if not found:
             run = record.load(path)
             made = run.provenance
-            out.print(f"{path}: good. It belongs at {belongs(run)}.", highlight=False, soft_wrap=True)
+            out.print(escape(f"{path}: good. It belongs at {belongs(run)}."), soft_wrap=True)
             out.print(
                 f"  {run.experiment}, seed {run.seed}, {run.tier} tier; commit {made.commit[:12]}, {made.started}, "
                 f"torch {made.torch}, {made.device}, {made.wall_seconds / 60:.1f} min, resumed {made.resumed} times",
-                highlight=False,
                 soft_wrap=True,
             )
     raise typer.Exit(1 if bad else 0)
@@ -317,7 +310,7 @@ def main() -> None:
 
 def fail(message: str) -> None:
     """One line on standard error."""
-    Console(stderr=True).print(f"[red]Error:[/] {message}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class AllNetworks:
     @torch.no_grad()
     def __init__(self, learner: HyperNetLearner, num_tasks: int):
         self.target, self.heads = learner.target, learner.heads[:num_tasks]
-        self.state, own = learner.weights_of(range(num_tasks)), learner.buffers[:num_tasks]
+        self.state, own = learner.weights_of(range(num_tasks)), [learner.buffers_of(t) for t in range(num_tasks)]
         self.state |= {name: torch.stack([buffers[name] for buffers in own]) for name in own[0]}
 
     @torch.no_grad()
@@ -68,24 +68,22 @@ def infer(outputs: Outputs) -> Answers:
     return task, outputs.argmax(dim=-1).gather(0, task[None])[0]
 
 
-def accuracy_by_entropy(
-    learner: Learner, tasks: Sequence[Task], scenario: Scenario, batch: int = EVALUATION_BATCH
-) -> tuple[list[float], list[float]]:
+def accuracy_by_entropy(learner: Learner, tasks: Sequence[Task], scenario: Scenario) -> tuple[list[float], list[float]]:
     """Test accuracy on each task in percent with the task inferred, and how often the right task was inferred.
 
     In CL3 an answer is right if task and class are; in CL2 the class is enough.
     """
     outputs = networks(learner, len(tasks))
-    return accuracy_unaided(lambda x: infer(outputs(x)), tasks, scenario, batch)
+    return accuracy_unaided(lambda x: infer(outputs(x)), tasks, scenario)
 
 
 def accuracy_unaided(
-    ask: Callable[[Tensor], Answers], tasks: Sequence[Task], scenario: Scenario, batch: int = EVALUATION_BATCH
+    ask: Callable[[Tensor], Answers], tasks: Sequence[Task], scenario: Scenario
 ) -> tuple[list[float], list[float]]:
     """The same of anything that says, for inputs, which tasks and which classes they are."""
     answers, found = [], []
     for t, task in enumerate(tasks):
-        parts = [ask(task.transform(x)) for x in task.test.x.split(batch)]
+        parts = [ask(task.transform(x)) for x in task.test.x.split(EVALUATION_BATCH)]
         right_task = torch.cat([which for which, _ in parts]) == t
         right = torch.cat([label for _, label in parts]) == task.test.y
         answers.append(right if scenario is Scenario.CL2 else right & right_task)

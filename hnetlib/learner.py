@@ -105,12 +105,9 @@ def products(precision: str) -> AbstractContextManager[None]:
     return setting("medium" if precision == "bfloat16" else full_precision())
 
 
-def minibatches(task: Task, training: Training, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless passes over the training half, each in a new order; a remainder smaller than a batch is dropped.
-
-    The first `start` minibatches are left out.
-    """
-    return map(task.batch, itertools.islice(indices(task, training), start, None))
+def minibatches(task: Task, training: Training) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless passes over the training half, each in a new order; a remainder smaller than a batch is dropped."""
+    return map(task.batch, indices(task, training))
 
 
 def indices(task: Task, training: Training) -> Iterator[Int64[Tensor, " batch"]]:
@@ -132,7 +129,7 @@ def train(
     outputs: Callable[[Tensor], Tensor] | None = None,
     after_epoch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Call `step(x, y)`, which returns the loss, for `training.iterations` minibatches of the task.
+    """Call `step(x, y)`, which returns the loss, for the `training.steps` minibatches of the task.
 
     On a GPU the step is recorded and replayed, unless `training.recorded` is False (see `hnetlib.graphs.Recorded` for
     what it may not do then).
@@ -146,6 +143,8 @@ def train(
 
     Raises:
         DivergedError: the loss is no longer finite (looked at every 100 steps and at the end).
+        OutOfTime: the deadline of the `Checkpoint` in force has passed.
+        RecordingError: a GPU cannot record the step.
     """
     last, epoch = training.steps(task)
     optimizers = [thing for thing in trained.values() if isinstance(thing, optim.Optimizer)]
@@ -284,7 +283,11 @@ class HyperNetLearner:
         task = learned(task, self.hnet.num_tasks, "hypernetwork")
         self.target.module.eval()
         weights = self.hnet(self.hnet.embedding(task))
-        return self.target(weights, x, self.heads[task], self.buffers[task if self.store_buffers else -1])
+        return self.target(weights, x, self.heads[task], self.buffers_of(task))
+
+    def buffers_of(self, task: int) -> Buffers:
+        """What the target network keeps besides weights when it answers for a task."""
+        return self.buffers[task if self.store_buffers else -1]
 
     @torch.no_grad()
     def weights_of(self, tasks: Iterable[int]) -> dict[str, Tensor]:
@@ -301,7 +304,7 @@ class HyperNetLearner:
     def state_dict(self) -> dict[str, Any]:
         """The hypernetwork, each task's head and buffers, and the companions."""
         others = {name: module.state_dict() for name, module in self.companions().items()}
-        return {"hnet": self.hnet.state_dict(), "heads": as_pairs(self.heads), "buffers": self.buffers, **others}
+        return {"hnet": self.hnet.state_dict(), "heads": as_pairs(self.heads), "buffers": list(self.buffers), **others}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""
@@ -310,7 +313,7 @@ class HyperNetLearner:
             self.hnet.add_task()
         self.hnet.load_state_dict(state_dict["hnet"])
         self.heads = as_heads(state_dict["heads"])
-        self.buffers = state_dict["buffers"]
+        self.buffers = list(state_dict["buffers"])
         for name, module in self.companions().items():
             module.load_state_dict(state_dict[name])
         if self.buffers:  # the next task goes on from what the last one left in the module itself

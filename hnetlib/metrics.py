@@ -11,25 +11,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from hnetlib.checkpoint import Checkpoint, Stateful
+from hnetlib.checkpoint import Checkpoint, Stateful, random_state, set_random_state
 from hnetlib.errors import CheckpointError, SizeError
-from hnetlib.learner import EVALUATION_BATCH, Learner, Training
+from hnetlib.learner import EVALUATION_BATCH, Learner, Training, test_accuracy
 from hnetlib.tasks import Task
 
 Matrix = Float[Tensor, "tasks tasks"]
 
 
-@torch.no_grad()
-def outputs_and_labels(learner: Learner, task: Task, index: int | None) -> tuple[Tensor, Tensor]:
-    """The learner's outputs on the test half of a task, its index given or not, beside the true answers."""
-    batches = task.test.x.split(EVALUATION_BATCH)
-    return torch.cat([learner.predict(task.transform(x), index) for x in batches]), task.test.y
-
-
 def accuracy(learner: Learner, task: Task, index: int | None) -> float:
     """Test accuracy on a task in percent. None: the learner is not told which task it is."""
-    outputs, labels = outputs_and_labels(learner, task, index)
-    return (outputs.argmax(dim=1) == labels).double().mean().item() * 100
+    return test_accuracy(lambda x: learner.predict(x, index), task)
 
 
 def accuracy_among_all(learner: Learner, task: Task, index: int) -> float:
@@ -37,9 +29,11 @@ def accuracy_among_all(learner: Learner, task: Task, index: int) -> float:
     return accuracy(learner, task, None)
 
 
+@torch.no_grad()
 def mean_squared_error(learner: Learner, task: Task, index: int) -> float:
     """Test error on a regression task, in the units of y squared."""
-    return F.mse_loss(*outputs_and_labels(learner, task, index)).item()
+    batches = task.test.x.split(EVALUATION_BATCH)
+    return F.mse_loss(torch.cat([learner.predict(task.transform(x), index) for x in batches]), task.test.y).item()
 
 
 def learn_all(
@@ -62,6 +56,8 @@ def learn_all(
 
     Raises:
         SizeError: `every` is not positive.
+        TypeError: a checkpoint is given, but the learner has no state to save.
+        CheckpointError: the checkpoint is of another number of tasks.
     """
     if every < 1:
         raise SizeError(f"`every` must be at least 1, but got {every}.")
@@ -96,13 +92,14 @@ def watched(learner: Trainable, tasks: Sequence[Task], moments: Sequence[int]) -
 
     Entry [i, m, j] is the accuracy on task j after `moments[m]` steps on task i, in percent; NaN for j > i. The last
     moment is the whole training. A method does not know that it is watched: up to each moment it learns from where
-    the last task ended, with the same random numbers. The learner itself is left as it was.
+    the last task ended, with the same random numbers (and a learning rate that does not fall). The learner
+    itself is left as it was.
     """
     history = torch.full((len(tasks), len(moments), len(tasks)), torch.nan, dtype=torch.float64)
     for i, task in enumerate(tasks):
-        before, state = learner, torch.get_rng_state()
+        before, state = learner, random_state()
         for m, steps in enumerate(moments):
-            torch.set_rng_state(state)
+            set_random_state(state)
             learner = copy.deepcopy(before)
             learner.training = replace(before.training, iterations=steps)
             learner.learn(task)

@@ -28,7 +28,7 @@ def right_answers(
         SizeError: the embeddings' length is not the hypernetwork's `task_dim`.
     """
     batches = [(task.transform(x), y) for x, y in task.test.batches(EVALUATION_BATCH)]
-    head, buffers = learner.heads[index], learner.buffers[index]
+    head, buffers = learner.heads[index], learner.buffers_of(index)
     learner.target.module.eval()
     counts = []
     for some in embeddings.reshape(-1, embeddings.shape[-1]).split(POINTS_AT_ONCE):

@@ -4,20 +4,22 @@ import importlib
 import json
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import chapters
+import elements
 import equations
 import pytest
 import scoreboard as pages
+import sources
 import torch
 
 from hnetlib import plots
-from hnetlib.experiments import record, scoreboard, sources
-from hnetlib.experiments.config import as_dict, flatten
+from hnetlib.experiments import record
+from hnetlib.experiments.config import flatten
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 from hnetlib.experiments.report import Row, as_markdown, example, pictures, recorded, report, table
 
@@ -71,9 +73,9 @@ def test_without_a_record_axes_say_so_and_are_empty() -> None:
 
 
 def test_the_map_has_the_23_elements_and_every_row_and_figure_belongs_to_one() -> None:
-    assert len(scoreboard.ELEMENTS) == 23
-    assert {scoreboard.element(row) for row in rows()} <= set(scoreboard.ELEMENTS)
-    whole = {name: scoreboard.experiments(name, list(rows())) for name in scoreboard.ELEMENTS}
+    assert len(elements.ELEMENTS) == 23
+    assert {elements.element(row) for row in rows()} <= set(elements.ELEMENTS)
+    whole = {name: elements.experiments(name, list(rows())) for name in elements.ELEMENTS}
     assert {name for name, runs in whole.items() if not runs} == {"Fig. 1", "Fig. A1", "Proposition 1"}
     assert {ROWS[row.id][0] for row in rows()} <= {run for runs in whole.values() for run in runs}
     assert "fig3b-ratio-0.1" in whole["Fig. 3"] and "p100-cl1-ewc" in whole["Fig. 3"]
@@ -82,7 +84,7 @@ def test_the_map_has_the_23_elements_and_every_row_and_figure_belongs_to_one() -
 
 def test_how_far_an_element_is_follows_from_its_records(tmp_path: Path) -> None:
     def state() -> str:
-        return scoreboard.progress("Fig. 4", list(rows()), tmp_path).state
+        return elements.progress("Fig. 4", list(rows()), tmp_path).state
 
     def give(experiment: str, tier: str) -> None:
         run = record.load(record.place("fig4", 0)).model_copy(update={"experiment": experiment, "tier": tier})
@@ -95,7 +97,7 @@ def test_how_far_an_element_is_follows_from_its_records(tmp_path: Path) -> None:
     assert state() == "reduced"
     give("fig4", "paper")
     assert state() == "paper"
-    assert scoreboard.progress("Fig. 1", list(rows()), tmp_path).state == ""
+    assert elements.progress("Fig. 1", list(rows()), tmp_path).state == ""
 
 
 def test_every_row_and_element_is_shown_in_a_chapter_and_the_link_finds_it() -> None:
@@ -103,7 +105,7 @@ def test_every_row_and_element_is_shown_in_a_chapter_and_the_link_finds_it() -> 
         found = chapters.of_row(row.id)
         assert found, f"no chapter prints the row {row.id}"
         assert all(f"| {row.id} |" in place.text for place in found)
-    for name in scoreboard.ELEMENTS:
+    for name in elements.ELEMENTS:
         assert pages.shown(name, list(rows())), f"no chapter shows {name}"
     assert [place.document[:2] for place in chapters.of_element("Fig. 3")] == ["03", "05"]
 
@@ -202,9 +204,10 @@ def test_every_setting_of_every_experiment_has_a_family_and_a_source() -> None:
     used = set()
     for name, experiment in EXPERIMENTS.items():
         assert sources.family(name) in sources.FAMILIES
-        used |= {sources.rule(name, setting) for setting in flatten(as_dict(experiment.config))}
+        used |= {sources.rule(name, setting) for setting in flatten(asdict(experiment.config))}
     assert used == set(sources.RULES), "a rule that fits nothing, or is always overruled"
     assert {sources.family(name) for name in EXPERIMENTS} == set(sources.FAMILIES)
+    assert ("method.beta", 0.0) in sources.settings(EXPERIMENTS["fig2-beta-0"]), "zero is a setting"
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,13 @@ def test_trained_statistics_become_those_of_the_data() -> None:
         optimizer.step()
     expected = F.batch_norm(X, None, None, layer.weight, layer.bias, training=True)
     torch.testing.assert_close(layer.eval()(X), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_statistics_of_quiet_channels_are_exact_too() -> None:
+    """Where the variance is as small as ε, which counts once."""
+    layer, quiet = GeneratedStatistics(4), 3e-3 * X
+    var, mean = torch.var_mean(quiet, dim=(0, 2, 3), correction=0)
+    with torch.no_grad():
+        layer.mean.copy_(mean / (var + layer.eps).sqrt())
+        layer.log_var.copy_((var + layer.eps).log() / layer.UNIT)
+    torch.testing.assert_close(layer.eval()(quiet), layer.train()(quiet), atol=1e-4, rtol=1e-4)

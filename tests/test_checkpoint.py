@@ -19,9 +19,9 @@ from hnetlib.checkpoint import CURRENT, MAGIC, Checkpoint
 from hnetlib.data import load_images
 from hnetlib.errors import CheckpointError, OutOfTime
 from hnetlib.experiments.run import Job, execute
-from hnetlib.experiments.sweep import one_by_one
+from hnetlib.experiments.sweep import attempt, one_by_one
 from hnetlib.hypernet import HyperNetwork
-from hnetlib.learner import HyperNetLearner, Training, minibatches, train
+from hnetlib.learner import HyperNetLearner, Training, train
 from hnetlib.metrics import accuracy, learn_all
 from hnetlib.networks import MLP, ResNet, ZenkeNet
 from hnetlib.target import TargetNetwork
@@ -135,13 +135,6 @@ def test_a_task_may_have_several_stages(tmp_path: Path, tasks: list[Task]) -> No
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_minibatches_can_start_in_the_middle(tasks: list[Task]) -> None:
-    whole, late = minibatches(tasks[0], Training(seed=3)), minibatches(tasks[0], Training(seed=3), start=25)
-    for _ in range(25):
-        next(whole)
-    assert torch.equal(next(whole)[0], next(late)[0])
-
-
 def test_statistics_of_batch_norm_go_on_too(tmp_path: Path, tasks: list[Task]) -> None:
     def with_batch_norm() -> HyperNetLearner:
         torch.manual_seed(0)
@@ -207,6 +200,27 @@ def test_another_number_of_tasks_is_refused(tmp_path: Path, tasks: list[Task]) -
     Checkpoint(tmp_path / "c", "run").task_done(learner(), done=1, rows=torch.zeros(1, 3, dtype=torch.float64))
     with pytest.raises(CheckpointError, match="of 3 tasks, not of 2"):
         learn_all(learner(), tasks[:2], checkpoint=Checkpoint(tmp_path / "c", "run"))
+
+
+def test_a_job_that_another_process_has_finished_is_not_run_again(tmp_path: Path) -> None:
+    job = Job("s-cl1-hnet", 0, "quick", folder=tmp_path)
+    job.path.parent.mkdir(parents=True)
+    job.path.write_text("theirs")
+    assert attempt(job, None).error == "" and job.path.read_text() == "theirs"
+
+
+def test_a_resumed_job_has_the_threads_it_began_with_and_the_next_one_its_own(tmp_path: Path) -> None:
+    job = Job("s-cl1-hnet", 0, "quick", {"optimization.iterations": 20}, folder=tmp_path)
+    before, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(1)
+        with pytest.raises(OutOfTime):
+            execute(job, deadline=0.0)
+        torch.set_num_threads(2)
+        outcome = attempt(job, None, lambda job, done, matrix: seen.append(torch.get_num_threads()))
+        assert not outcome.error and set(seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_after_the_deadline_no_job_begins(tmp_path: Path) -> None:

@@ -268,6 +268,24 @@ def test_soft_targets_are_those_of_appendix_d() -> None:
 # -- records
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("cifar-resnet32-hnet", "method.label_smoothing"), ("s-cl1-hnet-tir", "method.classifier.label_smoothing")],
+)
+def test_smoothed_labels_reach_every_classifier_that_asks_for_them(name: str, setting: str) -> None:
+    entry = config.with_values(config.at_tier(registry.EXPERIMENTS[name].config, "quick"), {setting: 0.1})
+    tasks, _ = building.make_tasks(entry, 0, "cpu")
+    sure, label = torch.tensor([[100.0, 0.0]]), torch.tensor([0])
+    assert tasks[0].loss(sure, label) > 1
+
+
+def test_an_installed_package_does_not_take_the_commit_of_a_repository_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record, "REPOSITORY", Path(registry.__file__).parent)
+    assert record.commit.__wrapped__() == "unknown"
+
+
 def test_a_matrix_survives_the_way_to_json_and_back() -> None:
     matrix = torch.tensor([[97.123456, NAN], [96.5, 98.0]], dtype=torch.float64)
     back = record.as_matrix(json.loads(json.dumps({"matrix": record.rows(matrix)})))

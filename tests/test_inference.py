@@ -100,6 +100,13 @@ def test_other_learners_and_networks_that_do_not_fit_go_by_the_loop(
     assert torch.equal(networks(other, 3)(x), torch.stack([other.predict(x, t) for t in range(3)]))
 
 
+def test_buffers_that_are_not_stored_are_the_last_ones_in_both_forms(tasks: list[Task]) -> None:
+    one = learned(with_batch_norm(30), tasks)
+    one.store_buffers = False
+    x = tasks[0].transform(tasks[0].test.x)
+    torch.testing.assert_close(AllNetworks(one, 3)(x), one_by_one(one, 3, x), atol=1e-4, rtol=1e-4)
+
+
 def test_more_tasks_than_were_learned_are_refused(three: HyperNetLearner) -> None:
     with pytest.raises(UnknownTaskError, match="Task 3 was never learned"):
         networks(three, 4)
@@ -122,8 +129,12 @@ def test_permuted_tasks_are_told_apart_and_cl2_asks_for_less_than_cl3(
     assert sum(found) / 3 > 75 and sum(cl3) / 3 > 70
 
 
-def test_a_small_batch_changes_nothing(three: HyperNetLearner, tasks: list[Task]) -> None:
-    whole, parts = (accuracy_by_entropy(three, tasks, Scenario.CL3, batch) for batch in (2000, 50))
+def test_a_small_batch_changes_nothing(
+    three: HyperNetLearner, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = accuracy_by_entropy(three, tasks, Scenario.CL3)
+    monkeypatch.setattr("hnetlib.inference.EVALUATION_BATCH", 50)
+    parts = accuracy_by_entropy(three, tasks, Scenario.CL3)
     for a, b in zip(whole[0] + whole[1], parts[0] + parts[1], strict=True):
         assert a == pytest.approx(b, abs=0.5), "one prediction of rounding at most"
 

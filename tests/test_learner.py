@@ -201,6 +201,17 @@ def test_batch_norm_statistics_are_kept_for_each_task() -> None:
     assert one.predict(first.test.x, 0).shape == before.shape
 
 
+def test_a_state_does_not_change_with_what_is_learned_later(tasks: list[Task]) -> None:
+    one = learner(training=Training(5, 32))
+    one.learn(tasks[0])
+    state = one.state_dict()
+    one.learn(tasks[1])
+    assert len(state["buffers"]) == len(state["heads"]) == 1
+    one.load_state_dict(state)
+    one.learn(tasks[2])
+    assert len(state["buffers"]) == 1 and len(one.buffers) == 2
+
+
 def test_minibatches_pass_over_everything_once_before_repeating() -> None:
     y = torch.arange(10)
     task = Task("count", Split(y[:, None], y), Split(y[:, None], y))

@@ -100,6 +100,9 @@ def test_what_the_browser_cannot_run_is_refused() -> None:
     convolution = learner_of(nn.Sequential(nn.Conv1d(8, 2, 8), nn.Flatten(), nn.Linear(2, 10)))
     with pytest.raises(SizeError, match="fully connected"):
         EmbeddingExplorer(convolution, tasks)
+    unbiased = learner_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False)))
+    with pytest.raises(SizeError, match="with biases"):
+        EmbeddingExplorer(unbiased, tasks)
 
 
 # -- the player of forgetting

@@ -5,9 +5,9 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from hnetlib.experiments import sources
-from hnetlib.experiments.sources import FAMILIES, Rule
+import sources
 from scoreboard import Generated, table
+from sources import FAMILIES, Rule
 
 SAID_BY = {"paper": "paper", "code": "released code", "choice": "our choice"}
 SEVERAL = 4  # values that are all shown

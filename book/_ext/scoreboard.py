@@ -15,11 +15,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import chapters
+from elements import ELEMENTS, Progress, element, method, progress
 from hnet_book import FRESH
 from hnetlib.experiments import record
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 from hnetlib.experiments.report import Row, report, value
-from hnetlib.experiments.scoreboard import ELEMENTS, Progress, element, method, progress
 
 MARKS = {"reproduced": "✓", "short": "▼", "reduced": "◐", "pending": "○"}
 STATES = {

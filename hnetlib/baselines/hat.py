@@ -142,7 +142,7 @@ class HAT(FineTuning):
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head and gates."""
-        return {**super().state_dict(), "embeddings": self.embeddings, "used": self.used}
+        return {**super().state_dict(), "embeddings": list(self.embeddings), "used": self.used}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the place of the learner that gave this state."""

@@ -43,12 +43,6 @@ class Quadratic(FineTuning):
             [p.grad for p in self.weights if p.grad is not None], pull, alpha=2 * self.FACTOR * self.strength
         )
 
-    @torch.no_grad()
-    def penalty(self) -> Tensor:
-        """FACTOR · strength · Σ_k Ω_k (θ_k - θ*_k)² as it is now."""
-        parts = zip(self.importance, self.weights, self.anchor, strict=True)
-        return self.FACTOR * self.strength * sum(((w * (p - a).square()).sum() for w, p, a in parts), torch.zeros(()))
-
     def consolidate(self, task: Task) -> None:
         """Find what matters for the task, and set the anchor here."""
         self.importance = self.updated(task)

@@ -72,7 +72,8 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
             raise ConfigError(f"There are three polynomials, not {wanted.num_tasks}: leave tasks.num_tasks at 3.")
         return sequences.polynomials(seed), None
     if wanted.kind == "split-cifar":
-        return colour_tasks(wanted, device)
+        tasks, sha256 = colour_tasks(wanted, device)
+        return smoothed(config, tasks), sha256
     images, scenario = load_images(wanted.images, device), Scenario[wanted.scenario]
     if wanted.kind == "split" and images.num_classes % wanted.num_tasks:
         raise ConfigError(f"{images.num_classes} classes cannot be split evenly into {wanted.num_tasks} tasks.")
@@ -82,12 +83,18 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
         tasks = sequences.permuted(images, wanted.num_tasks, scenario, wanted.padding, seed)
     if softmax_grows(config):
         tasks = sequences.one_softmax(tasks)
-    if isinstance(config.method, settings.HNET) and config.method.label_smoothing:
-        loss = partial(F.cross_entropy, label_smoothing=config.method.label_smoothing)
-        tasks = [replace(task, loss=loss) for task in tasks]
     if isinstance(config.method, settings.HAT) and config.method.standardized:
         tasks = [sequences.standardized(task) for task in tasks]
-    return tasks, images.sha256
+    return smoothed(config, tasks), images.sha256
+
+
+def smoothed(config: Config, tasks: list[Task]) -> list[Task]:
+    """The tasks with softer labels for a hypernetwork's classifier, where it asks for them."""
+    method = config.method.classifier if isinstance(config.method, settings.Replay) else config.method
+    if not isinstance(method, settings.HNET) or not method.label_smoothing:
+        return tasks
+    loss = partial(F.cross_entropy, label_smoothing=method.label_smoothing)
+    return [replace(task, loss=loss) for task in tasks]
 
 
 def colour_tasks(wanted: settings.Tasks, device: str) -> tuple[list[Task], str]:

@@ -1,6 +1,7 @@
 """Is this record what it says? What is asked of a record, whoever made it and wherever it lies."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from hnetlib.errors import RecordError
 from hnetlib.experiments import record
-from hnetlib.experiments.config import READER, as_dict, flatten
+from hnetlib.experiments.config import READER, flatten
 from hnetlib.experiments.record import Record
 from hnetlib.experiments.registry import EXPERIMENTS
 from hnetlib.experiments.run import Job
@@ -42,7 +43,7 @@ def settings(run: Record) -> Iterator[str]:
         yield f"It was run with settings of its own ({', '.join(run.changed)}); records have the registry's."
         return
     wanted = Job(run.experiment, run.seed, run.tier).config
-    if unknown := set(flatten(run.config)) - set(flatten(as_dict(wanted))):
+    if unknown := set(flatten(run.config)) - set(flatten(asdict(wanted))):
         yield f"Its configuration has settings that do not exist: {', '.join(sorted(unknown))}."
         return
     try:
@@ -51,7 +52,7 @@ def settings(run: Record) -> Iterator[str]:
     except ValidationError as error:
         yield f"Its configuration cannot be read: {record.first_fault(error)}."
         return
-    theirs, ours = flatten(as_dict(found)), flatten(as_dict(wanted))
+    theirs, ours = flatten(asdict(found)), flatten(asdict(wanted))
     if other := [key for key in ours if theirs.get(key) != ours[key]]:
         named = ", ".join(f"{key} is {theirs.get(key)!r}, not {ours[key]!r}" for key in other)
         yield f"Its configuration is not that of {run.experiment} at the {run.tier} tier: {named}."

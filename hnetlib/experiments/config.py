@@ -1,6 +1,6 @@
 """What a run is made of, as data. Where a value comes from stands beside it in `registry.py`."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -183,7 +183,7 @@ class Config:
     target: Target
     method: Method
     optimization: Optimization
-    initialization: Literal["xavier"] = field(default="xavier")  # of every matrix; biases 0, embeddings N(0, 1)
+    initialization: Literal["xavier"] = "xavier"  # of every matrix; biases 0, embeddings N(0, 1)
     products: Literal["float32", "bfloat16"] = "float32"  # what matrix products may round their factors to
     evaluate_every: Count = 1  # tasks from one test of all tasks learned to the next; the new one is always tested
     landscape: Count | None = None  # Fig. 4: so many embeddings a side of a square are tested in the end; null: none
@@ -285,18 +285,13 @@ def small_replay(method: Replay | Pictures) -> Replay | Pictures:
     return replace(method, generator=generator, classifier=classifier, encoder=encoder, decoder=decoder, latent=16)
 
 
-def as_dict(config: Config) -> dict[str, Any]:
-    """The configuration as plain data."""
-    return asdict(config)
-
-
 def with_values(config: Config, values: dict[str, Any]) -> Config:
     """The configuration with some values changed: {"method.beta": 0.1}.
 
     Raises:
         ConfigError: there is no such key, or the value is of another type than the key needs.
     """
-    data = as_dict(config)
+    data = asdict(config)
     for path, value in values.items():
         *way, key = path.split(".")
         place: Any = data

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 from torch import Tensor
 
 from hnetlib import metrics
+from hnetlib.checkpoint import store
 from hnetlib.errors import RecordError
 
 PACKAGE = Path(__file__).parents[1]
@@ -28,10 +28,8 @@ RESULTS = REPOSITORY / "data" / "results" if (REPOSITORY / "pyproject.toml").exi
 Rows = list[list[float | None]]
 
 
-class Strict(BaseModel):
+class Strict(BaseModel, extra="forbid"):
     """Knows its fields, and no others."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Provenance(Strict):
@@ -103,6 +101,8 @@ def commit() -> str:
             return ""
         return run.stdout.strip()
 
+    if not (REPOSITORY / ".git").exists():  # installed; a repository around it would be another one
+        return "unknown"
     head = git("rev-parse", "HEAD") or "unknown"
     return head + ("+changes" if git("status", "--porcelain", "--", "hnetlib") else "")
 
@@ -155,25 +155,13 @@ def place(experiment: str, seed: int, tier: str = "paper", folder: Path = RESULT
 
 def write(record: Record, path: Path) -> Path:
     """Store a record; there is never a half-written file."""
-    return store((json.dumps(record.model_dump(), indent=1) + "\n").encode(), path)
-
-
-def store(content: bytes, path: Path) -> Path:
-    """A file with this content: all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return store(path, (json.dumps(record.model_dump(), indent=1) + "\n").encode())
 
 
 def write_arrays(arrays: Mapping[str, Tensor], record_path: Path) -> str:
     """Store arrays beside the record that will stand at a path; returns the file's SHA-256."""
     content = save({name: array.cpu().contiguous() for name, array in arrays.items()})
-    store(content, record_path.with_suffix(".safetensors"))
+    store(record_path.with_suffix(".safetensors"), content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -69,11 +69,10 @@ def execute(
     Raises:
         CheckpointError, ConfigError, DataError, DivergedError, OutOfTime: see there.
     """
-    config = job.config
+    config, checkpoint = job.config, opened(job, deadline)
     torch.manual_seed(job.seed)
     tasks, data = make_tasks(config, job.seed, job.device)
     learner = build(config, job.seed, tasks, job.device)
-    checkpoint = opened(job, deadline)
     if isinstance(learner, Gallery):
         FineTuning(learner.judge, training_of(config, job.seed)).learn(sequences.merged(tasks))
     toy = config.tasks.kind == "polynomials"
@@ -87,7 +86,7 @@ def execute(
         seed=job.seed,
         tier=job.tier,
         changed=job.changed,
-        config=json.loads(json.dumps(settings.as_dict(config))),
+        config=settings.READER.dump_python(config, mode="json"),
         num_weights=num_weights(learner),
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
         matrix=record.rows(matrix, digits),

@@ -1,6 +1,5 @@
 """Many runs: in this process, in several local ones, or on a Ray cluster. A worker that dies is started again."""
 
-import json
 import os
 import signal
 import socket
@@ -9,18 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
+import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
+from hnetlib.checkpoint import store
 from hnetlib.errors import HnetError, OutOfTime
-from hnetlib.experiments import record
 from hnetlib.experiments.run import Job, execute
 
 ATTEMPTS = 4  # a worker that dies this often is given up
 STOPPED = 3  # exit status of a worker whose time was up
+JOBS = TypeAdapter(Job)  # a job <-> JSON
 Progress = Callable[[Job, int, Tensor], None]
 
 
@@ -34,15 +34,20 @@ class Outcome:
 
 
 def attempt(job: Job, deadline: float | None, progress: Progress = lambda job, done, matrix: None) -> Outcome:
-    """Run a job here."""
+    """Run a job here, unless another process has finished it meanwhile."""
+    if job.path.exists():
+        return Outcome(job)
     if deadline is not None and time.monotonic() > deadline:
         return Outcome(job, "The time is up.", stopped=True)
+    threads = torch.get_num_threads()
     try:
         execute(job, deadline, lambda done, matrix: progress(job, done, matrix))
     except OutOfTime as error:
         return Outcome(job, str(error), stopped=True)
     except HnetError as error:
         return Outcome(job, str(error))
+    finally:
+        torch.set_num_threads(threads)  # a job that goes on has those that it began with
     return Outcome(job)
 
 
@@ -68,7 +73,7 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
 
     def supervise(job: Job) -> Outcome:
         """Run a job in a process of its own, again if it is killed."""
-        command = [sys.executable, "-m", "hnetlib.experiments.sweep", to_json(job)]
+        command = [sys.executable, "-m", "hnetlib.experiments.sweep", JOBS.dump_json(absolute(job)).decode()]
         for _ in range(ATTEMPTS):
             left = "" if deadline is None else str(deadline - time.monotonic())
             run = subprocess.run([*command, left], env=environment, capture_output=True, text=True)
@@ -86,7 +91,7 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
 
 
 def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterator[Outcome]:
-    """On the Ray cluster at `address`. Ray starts tasks of dead workers again; records come back to this machine.
+    """On the Ray cluster at `address`. Ray starts tasks of dead workers again; records and arrays come back.
 
     Checkpoints lie where the worker runs: on a folder that all machines share, they survive a machine's end.
     """
@@ -103,36 +108,35 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         raise HnetError(f"There is no Ray cluster at {address!r} ({' '.join(str(error).split())[:200]}).") from None
     until = None if deadline is None else time.time() + deadline - time.monotonic()  # the clock that machines share
     remote = ray.remote(max_retries=ATTEMPTS - 1)(elsewhere)
-    waiting = [remote.remote(to_json(job), until) for job in jobs]
+    waiting = {remote.remote(absolute(job), until): job for job in jobs}
     while waiting:
-        (ready,), waiting = ray.wait(waiting, num_returns=1)
-        text, why, stopped, made = ray.get(ready)
-        job = from_json(text)
-        if made and not job.path.exists():
-            record.write(record.Record.model_validate_json(made), job.path)
-        yield Outcome(job, why, stopped)
+        (ready,), _ = ray.wait(list(waiting), num_returns=1)
+        job = waiting.pop(ready)
+        try:
+            outcome, made = ray.get(ready)
+        except ray.exceptions.RayError as error:
+            yield Outcome(job, " ".join(str(error).split())[:200])
+            continue
+        for ending, content in made.items():
+            store(job.path.with_suffix(ending), content)
+        yield outcome
 
 
-def elsewhere(text: str, until: float | None) -> tuple[str, str, bool, str]:
-    """A job on another machine: how it ended, and its record's text."""
-    job = from_json(text)
+def elsewhere(job: Job, until: float | None) -> tuple[Outcome, dict[str, bytes]]:
+    """A job on another machine: how it ended, and the files that it made, by their endings."""
     outcome = attempt(job, None if until is None else time.monotonic() + until - time.time())
-    return text, outcome.error, outcome.stopped, "" if outcome.error else job.path.read_text(encoding="utf-8")
+    made = [path for e in (".safetensors", ".json") if (path := job.path.with_suffix(e)).exists()]
+    return outcome, {} if outcome.error else {path.suffix: path.read_bytes() for path in made}
 
 
-def to_json(job: Job) -> str:
-    """A job as text."""
-    return json.dumps(asdict(replace(job, folder=job.folder.absolute())), default=str)
-
-
-def from_json(text: str) -> Job:
-    """The job again."""
-    data: dict[str, Any] = json.loads(text)
-    return Job(**{**data, "folder": Path(data["folder"])})
+def absolute(job: Job) -> Job:
+    """The same job for a process that may run elsewhere."""
+    return replace(job, folder=job.folder.absolute())
 
 
 if __name__ == "__main__":
-    outcome = attempt(from_json(sys.argv[1]), time.monotonic() + float(sys.argv[2]) if sys.argv[2] else None)
+    job = JOBS.validate_json(sys.argv[1])
+    outcome = attempt(job, time.monotonic() + float(sys.argv[2]) if sys.argv[2] else None)
     if outcome.error:
         print(outcome.error, file=sys.stderr)
     sys.exit(STOPPED if outcome.stopped else bool(outcome.error))

@@ -41,13 +41,6 @@ class Gallery:
         z = torch.randn(count, self.generator.inputs.size, generator=torch.Generator().manual_seed(0))
         return self.generator.generate(tasks, z.to(next(self.judge.parameters())).expand(len(tasks), -1, -1))
 
-    @torch.no_grad()
-    def recognized(self, task: int) -> float:
-        """How many samples of a task the judge takes for that task, in percent."""
-        self.judge.eval()
-        answers = self.judge(self.samples([task], JUDGED)[0]).argmax(dim=-1)
-        return (answers == task).double().mean().item() * 100
-
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
         """What the judge says of inputs."""
         return self.judge(x)
@@ -62,6 +55,9 @@ class Gallery:
         self.first = list(state_dict["first"])
 
 
+@torch.no_grad()
 def recognized(gallery: Any, task: Task, index: int) -> float:
-    """`Gallery.recognized` in the form of a measure of `learn_all`: how many samples of a task pass for it."""
-    return gallery.recognized(index)
+    """How many samples of a task the gallery's judge takes for that task, in percent: a measure for `learn_all`."""
+    gallery.judge.eval()
+    answers = gallery.judge(gallery.samples([index], JUDGED)[0]).argmax(dim=-1)
+    return (answers == index).double().mean().item() * 100

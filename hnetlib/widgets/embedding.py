@@ -125,7 +125,8 @@ def described(learner: HyperNetLearner) -> dict[str, Any]:
     """
     hnet, module = learner.hnet, learner.target.module
     dense = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    if sum(p.numel() for layer in dense for p in layer.parameters()) != learner.target.num_weights:
+    known = sum(p.numel() for layer in dense for p in layer.parameters())
+    if known != learner.target.num_weights or any(layer.bias is None for layer in dense):
         raise SizeError("The browser can only run targets of fully connected layers with biases, such as an MLP.")
     first = next(iter(hnet.body.layers), None)
     hidden = [layer.out_features for layer in hnet.body.layers if isinstance(layer, nn.Linear)]

@@ -5,10 +5,11 @@ the last one holds. A test sees to it that every setting of every experiment has
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
-from hnetlib.experiments.config import as_dict, flatten
+from hnetlib.experiments.config import flatten
 from hnetlib.experiments.registry import EXPERIMENTS, Experiment
 
 # code: that which the authors released, or the authors of a baseline where the note says so
@@ -132,12 +133,13 @@ def rule(experiment: str, setting: str) -> Rule:
 
 def settings(experiment: Experiment) -> Iterator[tuple[str, Any]]:
     """What is set in an experiment: not what is left out, nor what only other networks have."""
-    config = as_dict(experiment.config)
+    config = asdict(experiment.config)
     kind = config["target"]["kind"]
     others = NOT_OF.get(kind, ())
     for setting, value in flatten(config).items():
         named = setting.rpartition(".")[2] in ("name", "kind")
-        if not named and setting not in others and value not in (None, False, (), "none"):
+        unused = value is None or value is False or value in ((), "none")
+        if not named and setting not in others and not unused:
             yield setting, value
 
 
