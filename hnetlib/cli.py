@@ -37,7 +37,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Rows (p10-cl1-hnet), figures (fig3b), patterns (s-*).")]
 Seeds = Annotated[str, typer.Option(help="For example 0, 0-4 or 0,3,7-9.")]
-TIERS = "paper: as published; reduced: a tenth of the steps or less; quick: a rehearsal on small digits."
+TIERS = "paper: as published; reduced: a fraction of the steps; quick: a rehearsal on small digits."
 AtTier = Annotated[Tier, typer.Option(help=TIERS)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]

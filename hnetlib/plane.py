@@ -46,7 +46,7 @@ def landscape(
     Raises:
         SizeError: the embeddings' length is not the hypernetwork's `task_dim`.
     """
-    return right_answers(learner, task, index, embeddings).double() / len(task.test) * 100
+    return 100 * right_answers(learner, task, index, embeddings).double() / len(task.test)
 
 
 def require_plane(learner: HyperNetLearner) -> None:
