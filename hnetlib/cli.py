@@ -310,7 +310,7 @@ def main() -> None:
 
 def fail(message: str) -> None:
     """One line on standard error."""
-    Console(stderr=True).print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
 
 
 if __name__ == "__main__":

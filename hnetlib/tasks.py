@@ -71,6 +71,10 @@ class Task:
     loss: Loss = F.cross_entropy
     augment: Callable[[Tensor], Tensor] = identity  # changes a batch for training by chance, stored x -> the same
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Task":
+        """Itself, since it never changes: a copy of a learner shares its data."""
+        return self
+
     def batch(self, index: Int64[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
         """Network inputs and answers of some training examples, augmented."""
         return self.transform(self.augment(self.train.x[index])), self.train.y[index]

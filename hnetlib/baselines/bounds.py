@@ -73,7 +73,7 @@ class Joint(FineTuning):
             SizeError: it is not the next one of `tasks`.
         """
         t = len(self.heads)
-        if t >= len(self.tasks) or self.tasks[t].name != task.name:
+        if t >= len(self.tasks) or self.tasks[t] is not task:
             raise SizeError(f"Joint training was promised other tasks: number {t + 1} is not {task.name!r}.")
         super().fit(task)
 

@@ -117,7 +117,7 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         except ray.exceptions.RayError as error:
             yield Outcome(job, " ".join(str(error).split())[:200])
             continue
-        for ending, content in made.items():
+        for ending, content in made.items() if not job.path.exists() else ():
             store(job.path.with_suffix(ending), content)
         yield outcome
 
