@@ -134,6 +134,12 @@ def test_hat_at_the_reduced_tier_sees_the_data_five_times_or_twice() -> None:
         assert wanted.iterations == passes * 60_000 // 64
 
 
+def test_the_longest_sequences_have_a_fortieth_of_the_steps_at_the_reduced_tier() -> None:
+    wanted = {"p100-cl1-hnet": 500, "p100-cl1-ewc": 500, "p100-cl3-hnet-tir": 125, "p10-cl2-hnet-tir": 500}
+    for name, steps in (wanted | {"p250-cl1-hnet": 125}).items():
+        assert config.at_tier(registry.EXPERIMENTS[name].config, "reduced").optimization.iterations == steps
+
+
 def test_fine_tuning_and_from_scratch_on_cifar_are_the_papers() -> None:
     fine = registry.EXPERIMENTS["cifar-resnet32-fine-tuning"].config
     assert isinstance(fine.method, config.HNET)

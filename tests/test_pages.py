@@ -42,6 +42,15 @@ PROBLEMS = """() => {
   for (const formula of document.querySelectorAll(".math")) {
     if (!formula.querySelector("mjx-container")) found.push(`raw formula: ${formula.textContent}`);
   }
+  for (const formula of document.querySelectorAll("span.math")) {
+    const next = formula.nextSibling;
+    if (next?.nodeType !== Node.TEXT_NODE || !/^[,.;:)?!]/.test(next.data)) continue;
+    const [mark, boxes] = [document.createRange(), formula.getClientRects()];
+    mark.setStart(next, 0);
+    mark.setEnd(next, 1);
+    const here = mark.getBoundingClientRect();
+    if (here.width && here.left < boxes[boxes.length - 1].left) found.push(`a line begins with: ${next.data}`);
+  }
   return found;
 }"""
 
@@ -135,10 +144,12 @@ def test_a_page_that_breaks_the_rules_is_found_out(browser: Browser) -> None:
     tab = browser.new_page()
     tab.set_content(
         "<html lang=en><title>t</title><main><h1>x</h1><img src='data:,' alt=' '><p style='color:#ccc'>pale</p>"
-        "<div style='width:3000px'>wide</div></main></html>"
+        "<div style='width:3000px'>wide</div><p style='width:9px'><span class=math><mjx-container "
+        "style='display:inline-block'>x</mjx-container></span>, c</p></main></html>"
     )
     tab.evaluate(AXE.read_text(encoding="utf-8") + ";0")
     found = tab.evaluate(PROBLEMS)
-    assert [problem.split(":")[0] for problem in found] == ["the page is 3008 pixels wide", "no alt text", "not shown"]
+    wanted = ["the page is 3008 pixels wide", "no alt text", "not shown", "a line begins with"]
+    assert [problem.split(":")[0] for problem in found] == wanted
     assert [problem.split(":")[0] for problem in tab.evaluate(RUN_AXE)] == ["color-contrast", "image-alt"]
     tab.close()

@@ -40,15 +40,19 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FRESH = "hnet_read_by_every_build"  # in the metadata of a page: what it shows may change where its text does not
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
+FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 # What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
 # such element; a button whose name leaves out what is written on it; a figure that scrolls, but not by keyboard;
-# scripts that hold up the first sight.
+# scripts that hold up the first sight; lines that begin with a comma.
 MENDED = (
     (re.compile(r' role="(?:list|doc-biblioentry)"(?= class="citation)'), ""),
     (re.compile(r'(<div class="citation"[^>]*?) role="doc-biblioentry"'), r"\1"),
     (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),  # its text is its name
     (re.compile(r'<figure (?=[^>]*>\s*<img [^>]*class="wide")'), '<figure tabindex="0" '),  # it scrolls on a phone
+    # A line must not break between a formula and its bracket or comma.
+    (re.compile(rf"[(\[]?{FORMULA}[,.;:)\]?!]+|[(\[]{FORMULA}"), r'<span class="unbroken">\g<0></span>'),
+    (re.compile(r"(?<=\d) × (?=\d)"), "\u00a0×\u00a0"),  # nor within 8 × 8
     (re.compile("✅"), "✓"),  # a sign of success that not every machine has in its fonts
     (re.compile(r'<script (src="[^"]*(?:searchtools|language_data|searchindex)\.js)'), r"<script defer \1"),
 )

@@ -204,15 +204,18 @@ def reduced(config: Config) -> Config:
 
     Products are of bfloat16 numbers where the processor has them, but in the penalty of Eq. 2. In sequences of more
     than 50 tasks that penalty is of 128 random chunks a step instead of all, or of whole tasks. EWC estimates the
-    Fisher information from 6,000 examples. HAT is patient for one epoch and has a fortieth of the steps, a hundredth
-    in sequences of more than 50 tasks.
+    Fisher information from 6,000 examples. HAT is patient for one epoch. What would still take many hours has a
+    fortieth of the steps: HAT, replay of more than 50 tasks, anything of more than 100; HAT of more than 50 tasks has
+    a hundredth.
     """
-    method, steps, many = config.method, shorter(config.optimization), config.tasks.num_tasks > 50
-    if isinstance(method, HNET | Replay) and many:
+    method, steps, tasks = config.method, shorter(config.optimization), config.tasks.num_tasks
+    slow = isinstance(method, HAT) or tasks > 100 or (isinstance(method, Replay) and tasks > 50)
+    fewer = 10 if isinstance(method, HAT) and tasks > 50 else 4 if slow else 1
+    steps = replace(steps, iterations=max(1, steps.iterations // fewer))
+    if isinstance(method, HNET | Replay) and tasks > 50:
         method = replace(method, sampled_tasks=None, sampled_chunks=128)
     if isinstance(method, HAT):
         method = replace(method, patience=1)
-        steps = replace(steps, iterations=steps.iterations // (10 if many else 4))
     if isinstance(method, EWC):
         method = replace(method, examples=6000)
     return replace(config, method=method, optimization=steps, products="bfloat16")

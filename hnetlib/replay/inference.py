@@ -1,11 +1,12 @@
 """HNET+TIR: a protected network answers, and a classifier that is trained on replay tells it which task it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +14,7 @@ from hnetlib.baselines.rehearsal import Rehearsal
 from hnetlib.checkpoint import all_or_nothing
 from hnetlib.inference import Answers, accuracy_unaided
 from hnetlib.learner import HyperNetLearner
+from hnetlib.target import of_head
 from hnetlib.tasks import Scenario, Split, Task
 
 
@@ -31,12 +33,17 @@ class TaskClassifier(Rehearsal):
         if self.heads:
             super().fit(task)
 
-    def compare(
-        self, says: Float[Tensor, "tasks samples now"], said: Float[Tensor, "tasks samples then"]
-    ) -> Float[Tensor, ""]:
-        """Cross-entropy with the task that each sample was made for."""
-        made_for = torch.arange(len(says), device=says.device).repeat_interleave(says.shape[1])
-        return F.cross_entropy(says.flatten(0, 1), made_for)
+    def replay(self, task: Task) -> Callable[[], Tensor]:
+        """The loss of a new batch of the past at every call: which task is each sample made for?"""
+        draw, each = self.memory.recall(), ceil(self.training.batch_size / len(self.heads))
+
+        def past() -> Tensor:
+            """What the classifier says of new samples of every earlier task."""
+            x = draw(each)
+            made_for = torch.arange(len(x), device=x.device).repeat_interleave(each)
+            return F.cross_entropy(of_head(self.module(x.flatten(0, 1)), task.head), made_for)
+
+        return past
 
 
 def which_task(task: Task, index: int) -> Task:
