@@ -49,7 +49,7 @@ PROBLEMS = """() => {
     mark.setStart(next, 0);
     mark.setEnd(next, 1);
     const here = mark.getBoundingClientRect();
-    if (here.width && here.left < boxes[boxes.length - 1].left) found.push(`a line begins with: ${next.data}`);
+    if (here.width && here.left < boxes[boxes.length - 1].right - 1) found.push(`a line begins with: ${next.data}`);
   }
   return found;
 }"""
