@@ -74,10 +74,13 @@ class SampledRegularizer(OutputRegularizer):
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
         """The subset's sum, scaled up to all tasks."""
         chosen = torch.randperm(self.num_tasks, device=live.device)[: self.num_samples]
+        return self.of(chosen, theta, live[chosen]) * (self.num_tasks / len(chosen))
+
+    def of(self, chosen: Tensor | slice, theta: Theta, live: Tensor) -> Float[Tensor, ""]:
+        """The distance of some tasks."""
         with torch.no_grad():
             targets = functional_call(self.hnet, dict(self.snapshot), (self.embeddings[chosen],))
-        generated = functional_call(self.hnet, dict(theta), (live[chosen],))
-        return F.mse_loss(generated, targets, reduction="sum") * (self.num_tasks / len(chosen))
+        return F.mse_loss(functional_call(self.hnet, dict(theta), (live,)), targets, reduction="sum")
 
 
 class RowSampledRegularizer(OutputRegularizer):
@@ -154,15 +157,25 @@ class FactoredRegularizer(OutputRegularizer):
         most = AT_ONCE * (50 if weight.is_cuda else 1)  # a GPU likes few large operations better than a cache
         self.at_once = max(1, most // (hnet.num_chunks * hnet.body.num_features))
         body = of_body(self.snapshot)
-        self.old_features = [features(hnet.body, body, e) for e in self.embeddings.split(self.at_once)]
+        self.old_features = torch.cat([features(hnet.body, body, e) for e in self.embeddings.split(self.at_once)])
 
     def distance(self, theta: Theta, live: Float[Tensor, "tasks task_dim"]) -> Float[Tensor, ""]:
         """Σ_t ‖ f_h(e*_t, Θ*_h) - f_h(e_t, theta) ‖²."""
-        return FactoredDistance.apply(self, live, list(theta), *theta.values())
+        return self.of(slice(None), theta, live)
+
+    def of(self, chosen: Tensor | slice, theta: Theta, live: Tensor) -> Float[Tensor, ""]:
+        """The distance of some tasks."""
+        return FactoredDistance.apply(self, live, self.old_features[chosen], list(theta), *theta.values())
 
     def halves(self, left: Tensor, right: Tensor) -> Float[Tensor, "2 features_1 features_1"]:
         """leftᵀ right over the rows of W that the last chunk uses, and over the others."""
         return torch.stack([product(left[: self.cut], right[: self.cut]), product(left[self.cut :], right[self.cut :])])
+
+
+class SampledFactoredRegularizer(SampledRegularizer, FactoredRegularizer):
+    """The same random subset of tasks, its distance found as in `FactoredRegularizer`: H* is stored, of all tasks."""
+
+    prepare, of = FactoredRegularizer.prepare, FactoredRegularizer.of
 
 
 class FactoredDistance(torch.autograd.Function):
@@ -173,7 +186,9 @@ class FactoredDistance(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, form: FactoredRegularizer, live: Tensor, names: list[str], *values: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, form: FactoredRegularizer, live: Tensor, was: Tensor, names: list[str], *values: Tensor
+    ) -> Tensor:
         """The distance; with it, for live embeddings and the body the gradient, for W the small products behind it."""
         theta = dict(zip(names, values, strict=True))
         change = torch.empty_like(form.old_last)  # A = W - W*
@@ -184,7 +199,7 @@ class FactoredDistance(torch.autograd.Function):
         meets = [tuple(both.sum(0) for both in halves), tuple(first for first, _ in halves)]
         inputs = {name: p.detach().requires_grad_() for name, p in of_body(theta).items()}
         total, left, grads = live.new_zeros(()), change.new_zeros(2, 2, *change.shape[1:] * 2), []
-        for e, old in zip(live.split(form.at_once), form.old_features, strict=True):
+        for e, old in zip(live.split(form.at_once), was.split(form.at_once), strict=True):
             e = e.detach().requires_grad_()
             with torch.enable_grad():
                 new = features(form.hnet.body, inputs, e)
@@ -212,7 +227,7 @@ class FactoredDistance(torch.autograd.Function):
             last[rows].addmm_(change[rows], own)
         found = {"last.weight": last[:, :-1], "last.bias": last[:, -1]}
         found |= {f"body.{name}": grad * g for name, g in ctx.body.items()}
-        return None, grad * ctx.live, None, *(found[name] for name in ctx.names)
+        return None, grad * ctx.live, None, None, *(found[name] for name in ctx.names)
 
 
 def features(body: nn.Module, theta: Theta, e: Float[Tensor, "tasks task_dim"]) -> Tensor:
@@ -251,6 +266,12 @@ def exact_regularizer(hnet: HyperNetwork, beta: float) -> OutputRegularizer:
     """The form of Eq. 2 that takes fewer operations a step for as many earlier tasks as there are now."""
     direct, factored = operations(hnet, hnet.num_tasks)
     return (OutputRegularizer if direct <= factored else FactoredRegularizer)(hnet, beta)
+
+
+def sampled_regularizer(hnet: HyperNetwork, beta: float, num_samples: int = 32) -> SampledRegularizer:
+    """The form of Appendix D's mean over random tasks that takes fewer operations a step."""
+    direct, factored = operations(hnet, min(num_samples, hnet.num_tasks))
+    return (SampledRegularizer if direct <= factored else SampledFactoredRegularizer)(hnet, beta, num_samples)
 
 
 def operations(hnet: HyperNetwork, num_tasks: int) -> tuple[int, int]:

@@ -17,8 +17,10 @@ from hnetlib.regularizer import (
     Lookahead,
     OutputRegularizer,
     RowSampledRegularizer,
+    SampledFactoredRegularizer,
     SampledRegularizer,
     exact_regularizer,
+    sampled_regularizer,
 )
 
 # num_weights, chunk_size, hidden sizes, earlier tasks
@@ -28,6 +30,7 @@ EXACT: dict[str, Make] = {
     "direct": OutputRegularizer,
     "factored": FactoredRegularizer,
     "sampled, all tasks": partial(SampledRegularizer, num_samples=99),
+    "sampled and factored, all tasks": partial(SampledFactoredRegularizer, num_samples=99),
     "sampled, all rows": partial(RowSampledRegularizer, num_rows=9999),
 }
 
@@ -113,7 +116,12 @@ def test_float32_is_accurate_to_1e_5(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [partial(SampledRegularizer, num_samples=2), partial(RowSampledRegularizer, num_rows=5)]
+    "make",
+    [
+        partial(SampledRegularizer, num_samples=2),
+        partial(SampledFactoredRegularizer, num_samples=2),
+        partial(RowSampledRegularizer, num_rows=5),
+    ],
 )
 def test_a_random_sample_is_unbiased_and_really_a_sample(make: Make) -> None:
     """Four tasks, four chunks each; of the last chunk, seven weights of eleven count."""
@@ -130,6 +138,22 @@ def test_a_product_in_pieces_is_the_product(rows: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(regularizer, "PIECE", 3)
     left, right = torch.rand(2, rows, 4, dtype=torch.float64)
     torch.testing.assert_close(regularizer.in_pieces(left, right), left.T @ right)
+
+
+def test_both_forms_make_the_same_guess_from_the_same_tasks() -> None:
+    torch.manual_seed(0)
+    hnet, _, _ = moved((40, 11, [5], 6), OutputRegularizer)
+    guesses = []
+    for form in (SampledRegularizer, SampledFactoredRegularizer):
+        protect = form(hnet, 0.3, num_samples=2)
+        torch.manual_seed(1)
+        hnet.zero_grad()
+        with torch.no_grad():
+            theta = {name: p + 0.1 * torch.randn_like(p) for name, p in hnet.theta().items()}
+        (value := protect({name: p.requires_grad_() for name, p in theta.items()})).backward()
+        guesses.append([value.detach(), *(p.grad for p in theta.values()), *(e.grad for e in hnet.task_embeddings)])
+    for direct, factored in zip(*guesses, strict=True):
+        torch.testing.assert_close(factored, direct)
 
 
 def test_what_cannot_be_protected_or_drawn_is_refused() -> None:
@@ -149,6 +173,8 @@ def test_the_choice_of_form_follows_the_sizes() -> None:
     toy.add_task(), p10.add_task()
     assert type(exact_regularizer(toy, 0.01)) is OutputRegularizer
     assert type(exact_regularizer(p10, 0.01)) is FactoredRegularizer
+    assert type(sampled_regularizer(toy, 0.01)) is SampledRegularizer
+    assert type(sampled_regularizer(p10, 0.01)) is SampledFactoredRegularizer
 
 
 def test_two_looks_ahead_before_the_first_step_are_the_same() -> None:

@@ -33,7 +33,7 @@ from hnetlib.initialization import hyperfan_
 from hnetlib.learner import HyperNetLearner, Training
 from hnetlib.networks import MLP, Mixed, ResNet, ZenkeNet, autoencoder, discriminator
 from hnetlib.plane import require_plane
-from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, SampledRegularizer, exact_regularizer
+from hnetlib.regularizer import OutputRegularizer, RowSampledRegularizer, exact_regularizer, sampled_regularizer
 from hnetlib.replay import Gallery, ProtectedGAN, ProtectedVAE, TaskClassifier, TaskInference
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Task
@@ -260,7 +260,7 @@ def protected(
 def regularizer(method: Protected) -> Callable[[HyperNetwork, float], OutputRegularizer]:
     """The form of Eq. 2's penalty."""
     if method.sampled_tasks:
-        return partial(SampledRegularizer, num_samples=method.sampled_tasks)
+        return partial(sampled_regularizer, num_samples=method.sampled_tasks)
     if method.sampled_chunks:
         return partial(RowSampledRegularizer, num_rows=method.sampled_chunks)
     return exact_regularizer
