@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
+from cycler import cycler
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -41,6 +42,7 @@ STYLE = {
     "axes.labelcolor": "#1F2937",
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=[*TASK_COLORS, *PALETTE.values()]),
     "grid.color": "#E5E7EB",
     "lines.linewidth": 2,
     "legend.frameon": False,
