@@ -40,6 +40,8 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FRESH = "hnet_read_by_every_build"  # in the metadata of a page: what it shows may change where its text does not
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 HTML_ALT = re.compile(r"""\salt\s*=\s*(?:"\s*[^"\s]|'\s*[^'\s]|[^\s"'>])""", re.IGNORECASE)
+SVG_WIDTH = re.compile(r'<svg\b[^>]*? width="([\d.]+)pt"')
+WIDE = 575  # points: about what a page of text has on a desktop
 FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 # What the theme and docutils get wrong in every page that they write: a list whose children are no items; a role for no
 # such element; a button whose name leaves out what is written on it; a figure that scrolls, but not by keyboard;
@@ -138,6 +140,14 @@ def require_alt_text(app: Sphinx, doctree: nodes.document) -> None:
         )
 
 
+def mark_wide(app: Sphinx, doctree: nodes.document) -> None:
+    """Give figures too small for a phone the class `wide`: there they keep their size, and can be moved."""
+    for image in doctree.findall(nodes.image):
+        file = Path(app.srcdir, image["uri"])
+        if file.suffix == ".svg" and (width := SVG_WIDTH.search(file.read_text(encoding="utf-8"))):
+            image["classes"] += ["wide"] * (float(width[1]) > WIDE)
+
+
 def images_without_alt(doctree: nodes.document) -> Iterator[nodes.Element]:
     for image in doctree.findall(nodes.image):
         if not image.get("alt", "").strip():
@@ -225,6 +235,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_theme_options)
     app.connect("env-get-outdated", reread)
     app.connect("doctree-read", require_alt_text)
+    app.connect("doctree-read", mark_wide)
     app.connect("html-page-context", keep_what_is_needed, priority=900)
     app.connect("build-finished", finish_scripts)
     app.connect("build-finished", mend_pages)
