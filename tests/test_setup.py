@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
@@ -212,6 +212,15 @@ def test_the_build_finds_images_without_alt_text(node, found):
     document = new_document("page")
     document += node
     assert len(list(book_module("hnet_book").images_without_alt(document))) == found
+
+
+@pytest.mark.parametrize(("points", "classes"), [(574.9, []), (600.4, ["wide"])])
+def test_a_figure_wider_than_the_text_is_marked(tmp_path, points, classes):
+    (tmp_path / "a.svg").write_text(f'<?xml version="1.0"?>\n<svg xmlns="x" width="{points}pt" height="9pt"></svg>')
+    document = new_document("page")
+    document += nodes.image(uri="a.svg", alt="A curve.")
+    book_module("hnet_book").mark_wide(SimpleNamespace(srcdir=tmp_path), document)
+    assert document[0]["classes"] == classes
 
 
 def executed_notebook(first: str, second: str, address: str) -> dict:
