@@ -145,3 +145,8 @@ def forward_transfer(matrix: Matrix, from_scratch: Float[Tensor, " tasks"]) -> f
     if len(matrix) == 1:
         return 0.0
     return (matrix.diagonal() - from_scratch)[1:].mean().item()
+
+
+def as_rows(matrix: Float[Tensor, "rows tasks"], digits: int = 4) -> list[list[float | None]]:
+    """A matrix as JSON: lists of rounded numbers, with null where nothing was measured."""
+    return [[None if value != value else round(value, digits) for value in row] for row in matrix.tolist()]

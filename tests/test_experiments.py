@@ -13,7 +13,7 @@ from hnetlib.experiments import build as building
 from hnetlib.experiments import config, record, registry, run
 from hnetlib.experiments.check import faults
 from hnetlib.experiments.report import measured, pending, report, status, value
-from hnetlib.metrics import learn_all
+from hnetlib.metrics import as_rows, learn_all
 from hnetlib.networks import Mixed
 from hnetlib.tasks import Scenario, Task
 
@@ -294,7 +294,7 @@ def test_an_installed_package_does_not_take_the_commit_of_a_repository_around_it
 
 def test_a_matrix_survives_the_way_to_json_and_back() -> None:
     matrix = torch.tensor([[97.123456, NAN], [96.5, 98.0]], dtype=torch.float64)
-    back = record.as_matrix(json.loads(json.dumps({"matrix": record.rows(matrix)})))
+    back = record.as_matrix(json.loads(json.dumps({"matrix": as_rows(matrix)})))
     torch.testing.assert_close(back, matrix, atol=1e-4, rtol=0, equal_nan=True)
 
 

@@ -120,11 +120,11 @@ def test_page_is_sound_at_this_width_in_both_colour_schemes(visit: Visit, addres
     assert costs["shift"] <= LARGEST_SHIFT
     visit.page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
     visit.page.evaluate(MARK_ALIKE)
-    for scheme, only in (("light", None), ("dark", COLOURS)):
+    for scheme in ("light", "dark"):
         visit.page.emulate_media(color_scheme=scheme)
         visit.page.wait_for_function(SHOWS_SCHEME, arg=scheme, timeout=10_000)
         assert visit.page.evaluate(PROBLEMS) == []
-        assert visit.page.evaluate(RUN_AXE, only) == []
+        assert visit.page.evaluate(RUN_AXE, COLOURS if scheme == "dark" else None) == []
         keep_screenshot(visit, page, scheme)
     assert visit.hosts == {"127.0.0.1"}
     assert visit.errors == []

@@ -137,11 +137,6 @@ def derived(matrix: Tensor) -> dict[str, float]:
     return {measure.__name__: round(measure(matrix), 4) for measure in names}
 
 
-def rows(matrix: Tensor, digits: int = 4) -> Rows:
-    """A matrix as JSON: lists, with null where nothing was measured."""
-    return [[None if value != value else round(value, digits) for value in row] for row in matrix.tolist()]
-
-
 def as_matrix(record: Mapping[str, Any]) -> Tensor:
     """The accuracy matrix of a record, NaN where nothing was measured."""
     values = [[float("nan") if v is None else v for v in row] for row in record["matrix"]]

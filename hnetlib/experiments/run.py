@@ -19,7 +19,7 @@ from hnetlib.experiments.build import Learning, build, make_tasks, num_weights, 
 from hnetlib.experiments.config import Config, Tier
 from hnetlib.inference import accuracy_by_entropy
 from hnetlib.learner import HyperNetLearner, products
-from hnetlib.metrics import accuracy, accuracy_among_all, learn_all, mean_squared_error
+from hnetlib.metrics import accuracy, accuracy_among_all, as_rows, learn_all, mean_squared_error
 from hnetlib.plane import grid, right_answers
 from hnetlib.replay import Gallery, TaskInference, accuracy_by_classifier
 from hnetlib.replay.gallery import recognized
@@ -89,7 +89,7 @@ def execute(
         config=settings.READER.dump_python(config, mode="json"),
         num_weights=num_weights(learner),
         metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
-        matrix=record.rows(matrix, digits),
+        matrix=as_rows(matrix, digits),
         inferred=without_task,
         **extras,
         provenance=summary(checkpoint, data),

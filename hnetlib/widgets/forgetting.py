@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hnetlib import plots
 from hnetlib.errors import SizeError
+from hnetlib.metrics import as_rows
 from hnetlib.widgets.script import script
 
 
@@ -41,7 +42,7 @@ class ForgettingPlayer(anywidget.AnyWidget):
             )
         tasks = next(iter(sizes))[0]
         super().__init__(
-            history={name: rows(history.flatten(0, 1)) for name, history in histories.items()},
+            history={name: as_rows(history.flatten(0, 1), digits=1) for name, history in histories.items()},
             moments=[place(task, step, moments[-1]) for task in range(tasks) for step in moments],
             colors={name: plots.PALETTE.get(name, "#1F4E79") for name in histories},
             methods=list(histories),
@@ -56,11 +57,6 @@ class ForgettingPlayer(anywidget.AnyWidget):
         for ax, (name, matrix) in zip(axes, self.matrices.items(), strict=True):
             plots.accuracy_matrix(ax, matrix, name)
         return figure
-
-
-def rows(matrix: Float[Tensor, "moments tasks"]) -> list[list[float | None]]:
-    """Accuracies with one decimal; null where nothing was measured."""
-    return [[None if value != value else round(value, 1) for value in row] for row in matrix.tolist()]
 
 
 def place(task: int, step: int, steps: int) -> dict[str, int | bool]:
