@@ -353,6 +353,21 @@ def test_the_task_classifier_has_hard_targets_and_starts_with_the_second_task(ta
     torch.testing.assert_close(loss, wanted)
 
 
+def test_the_task_classifier_may_be_taken_at_its_own_word(tasks: list[Task]) -> None:
+    torch.manual_seed(0)
+    learner = TaskClassifier(MLP([64, 40, 3]), TINY, memory=vae(), num_tasks=3, own_word=True)
+    asked = [which_task(task, t) for t, task in enumerate(tasks)]
+    learner.learn(asked[0])
+    learner.learn(asked[1])
+    past = learner.replay(asked[2])
+    torch.manual_seed(1)
+    loss = past()
+    torch.manual_seed(1)
+    samples = learner.memory.recall()(TINY.batch_size // 2).flatten(0, 1)
+    said = learner.module(samples)
+    torch.testing.assert_close(loss, F.cross_entropy(said, said[:, :2].argmax(dim=1)))
+
+
 def test_an_answer_is_that_of_the_inferred_tasks_network(tasks: list[Task]) -> None:
     torch.manual_seed(0)
     learner = inference(QUICK)

@@ -175,6 +175,8 @@ for name, replay in (
 for scenario in ("CL1", "CL2"):  # the decoder that the paper names, beside the code's in S_TIR
     name = f"s-{scenario.lower()}-hnet-tir-50-150"
     EXPERIMENTS[name] = Experiment(name, "not in the paper", split(replace(S_TIR, decoder=(50, 150)), scenario), 5)
+    name = f"s-{scenario.lower()}-hnet-tir-own-word"  # hard targets as a sentence of Appendix C has them
+    EXPERIMENTS[name] = Experiment(name, "not in the paper", split(replace(S_TIR, own_word=True), scenario), 5)
 
 # -- long sequences: PermutedMNIST-100 and -250 ---------------------------------------------------------------------
 
