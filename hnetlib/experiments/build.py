@@ -210,9 +210,14 @@ def task_classifier(
     """α of Eq. 6: the layers of the classifier, but an output for each task."""
     module = MLP([inputs_of(tasks), *config.target.hidden, len(tasks)], ACTIVATIONS[config.target.activation])
     past = memory(method, training, tasks, device)
-    which = TaskClassifier(module.to(device), training, memory=past, num_tasks=len(tasks), even=method.even)
-    which.own_word = method.own_word
-    return which
+    return TaskClassifier(
+        module.to(device),
+        training,
+        memory=past,
+        num_tasks=len(tasks),
+        even=method.even,
+        own_word=method.own_word,
+    )
 
 
 def memory(method: settings.Replay, training: Training, tasks: list[Task], device: torch.device | str) -> Memory:

@@ -137,9 +137,7 @@ class Replay:
     classifier: HNET | None = None  # HNET+TIR: the protected classifier
     even: bool = False  # the T-th task weighs 1/T, not one half; in HNET+TIR, for the task classifier
     leave_room: bool = False  # for new classes in soft targets (CL3)
-    own_word: bool = (
-        False  # HNET+TIR: a sample is of the task that the classifier took it for, not that it was made for
-    )
+    own_word: bool = False  # HNET+TIR: samples are of the task that the classifier took them for
     sampled_tasks: Count | None = None  # as in HNET, for generator and classifier
     sampled_chunks: Count | None = None
 
