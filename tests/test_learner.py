@@ -313,6 +313,25 @@ def test_where_nothing_moved_the_penalty_is_zero_at_any_precision_of_the_task(
     assert penalties[0].item() == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this processor has no units for bfloat16")
+def test_where_products_may_be_rounded_a_step_is_of_bfloat16_numbers_and_leads_the_same_way(tasks: list[Task]) -> None:
+    """The weights themselves stay float32, and in full precision nothing is rounded."""
+    seen, moved = [], []
+    for precision in ("float32", "bfloat16"):
+        one = learner(training=Training(1, 64))
+        before = one.hnet.last.weight.detach().clone()
+        one.target.module.register_forward_hook(lambda module, x, outputs: seen.append(outputs.dtype))
+        with products(precision):
+            one.learn(tasks[0])
+        assert one.hnet.last.weight.dtype == torch.float32
+        assert one.hnet.last.weight.grad is not None
+        moved.append(one.hnet.last.weight.grad.flatten())
+        assert not torch.equal(before, one.hnet.last.weight)
+    assert seen == [torch.float32, torch.bfloat16]
+    assert torch.cosine_similarity(*moved, dim=0) > 0.999
+    assert not torch.equal(*moved)
+
+
 def test_full_precision_is_full() -> None:
     a, b = torch.randn(300, 500), torch.randn(500, 200)
     exact = a.double() @ b.double()
