@@ -328,8 +328,9 @@ def test_where_products_may_be_rounded_a_step_is_of_bfloat16_numbers_and_leads_t
         moved.append(one.hnet.last.weight.grad.flatten())
         assert not torch.equal(before, one.hnet.last.weight)
     assert seen == [torch.float32, torch.bfloat16]
-    assert torch.cosine_similarity(*moved, dim=0) > 0.999
-    assert not torch.equal(*moved)
+    exact, rounded = moved
+    assert torch.cosine_similarity(exact, rounded, dim=0) > 0.999
+    assert not torch.equal(exact, rounded)
 
 
 def test_full_precision_is_full() -> None:
