@@ -267,7 +267,8 @@ class HyperNetLearner:
             for optimizer in optimizers:
                 optimizer.zero_grad()
             with forward_pass(x):
-                loss = self.loss(task, hnet(embedding), x, y)
+                weights = hnet(embedding).to(embedding.dtype)  # batch norm wants them so
+                loss = self.loss(task, weights, x, y)
             loss.backward()  # the task's part of the gradient, at Θ_h
             if protect:
                 with products("float32"):  # small differences of large numbers: rounding would drown them

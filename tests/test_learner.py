@@ -14,7 +14,7 @@ from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
 from hnetlib.hypernet import HyperNetwork
 from hnetlib.learner import HyperNetLearner, Training, minibatches, products
-from hnetlib.networks import MLP, ResNet
+from hnetlib.networks import MLP, Mixed, ResNet
 from hnetlib.regularizer import FactoredRegularizer, Lookahead, OutputRegularizer, SampledRegularizer
 from hnetlib.target import TargetNetwork
 from hnetlib.tasks import Scenario, Split, Task, permuted, polynomials, split, split_colours
@@ -331,6 +331,16 @@ def test_where_products_may_be_rounded_a_step_is_of_bfloat16_numbers_and_leads_t
     exact, rounded = moved
     assert torch.cosine_similarity(exact, rounded, dim=0) > 0.999
     assert not torch.equal(exact, rounded)
+
+
+def test_a_network_with_batch_norm_learns_where_products_may_be_rounded() -> None:
+    (task,) = split_colours([load_images("shapes")], 1, 4)
+    for module in (ResNet(4, blocks=1, width=2), Mixed(ResNet(4, blocks=1, width=2))):
+        target = TargetNetwork(module)
+        method = HyperNetLearner(target, HyperNetwork(target.num_weights, 4, (), 200, 4), Training(2, 32))
+        with products("bfloat16"):
+            method.learn(task)
+        assert method.predict(task.transform(task.test.x[:20]), 0).isfinite().all()
 
 
 def test_full_precision_is_full() -> None:
