@@ -1,4 +1,4 @@
-"""The command `hnet`: list, run and report the paper's experiments; fetch data; show a record."""
+"""The command `hnet`: list, run and report the paper's experiments; fetch data; show and check records."""
 
 import json
 import sys
@@ -37,20 +37,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Rows (p10-cl1-hnet), figures (fig3b), patterns (s-*).")]
 Seeds = Annotated[str, typer.Option(help="For example 0, 0-4 or 0,3,7-9.")]
-TIERS = "paper: as published; reduced: a fraction of the steps; quick: a rehearsal on small digits."
+TIERS = "paper: as published; reduced: a fraction of the steps; quick: a rehearsal on small pictures."
 AtTier = Annotated[Tier, typer.Option(help=TIERS)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]
-Pending = Annotated[bool, typer.Option("--pending", help="All runs without a record, one seed of each first.")]
+Pending = Annotated[bool, typer.Option("--pending", help="All runs without a record at the paper tier.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
-MARKS = {"reproduced": "[green]reproduced[/]", "short": "[red]short[/]", "pending": "[dim]pending[/]"}
+COLOURS = {"reproduced": "green", "short": "red", "reduced": "magenta", "pending": "dim"}
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, folder: Folder = record.RESULTS, pending_: Pending = False) -> None:
-    """List all experiments: their place in the paper, the rows they answer, the records there are."""
+    """List all experiments: their place in the paper, the rows they answer, their records at the paper tier."""
     if pending_:
         left = [{"id": name, "seed": seed} for name, seed in pending(folder)]
         print(json.dumps(left, indent=1) if as_json else "\n".join(f"{one['id']}, seed {one['seed']}" for one in left))
@@ -237,12 +237,11 @@ def report_(
         return
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for column in ("id", "paper", "ours", "n", "diff.", "status"):  # what fits a terminal; --markdown has the rest
-        table.add_column(column, no_wrap=column in ("id", "status"))
+        table.add_column(column, no_wrap=column != "id", overflow="fold")
     for row in rows:
-        name, _, metric, *numbers, tier, difference, _ = (cell.replace(" ± ", "±") for cell in cells(row))
-        numbers[-1] += "" if tier in ("", "paper") else f" {tier}"
+        name, _, metric, *numbers, _, difference, _ = (cell.replace(" ± ", "±") for cell in cells(row))
         shown = name if metric == "final" else f"{name} [dim]({metric})[/]"
-        table.add_row(shown, *numbers, difference, MARKS[row.status])
+        table.add_row(shown, *numbers, difference, f"[{COLOURS[row.status]}]{row.status}[/]")
     out.print(table)
     count = Counter(row.status for row in rows)
     out.print(", ".join(f"{number} {name}" for name, number in count.items()))

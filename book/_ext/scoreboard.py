@@ -105,16 +105,11 @@ def table(attributes: str, caption: str, head: Iterable[str], lines: Iterable[st
 # -- the three tables --------------------------------------------------------------------------------------------------
 
 
-def verdict(row: Row) -> str:
-    """A row's status; at the reduced tier it is no verdict on the paper's number."""
-    return "reduced" if row.tier == "reduced" else row.status
-
-
 class Summary(Generated):
     """How many rows stand where."""
 
     def html(self) -> str:
-        counts = Counter(verdict(row) for row in answers())
+        counts = Counter(row.status for row in answers())
         words = {
             "reproduced": "reproduced at the paper’s setting",
             "short": "short of the paper at the paper’s setting",
@@ -188,7 +183,7 @@ class Scoreboard(Generated):
     def line(self, row: Row) -> str:
         """One number of the paper; its data attributes are what the filters look at."""
         where = element(row)
-        kinds = {"where": where, "method": method(row), "status": verdict(row), "tier": row.tier or "no record"}
+        kinds = {"where": where, "method": method(row), "status": row.status, "tier": row.tier or "no record"}
         data = " ".join(f'data-{key}="{escape(kind)}"' for key, kind in kinds.items())
         about = f"{escape(row.where)} · {row.metric} · {links(chapters.of_row(row.id, where))}"
         many = f"<small>n = {row.paper_n}</small>" if row.paper_n else ""
@@ -196,7 +191,7 @@ class Scoreboard(Generated):
             f'<tr {data}><th scope="row"><code>{row.id}</code><small>{about}</small></th>'
             f'<td data-label="Paper">{number(row.paper, row.paper_sem)}{many}</td>'
             f'<td data-label="Ours">{self.ours(row)}</td><td data-label="Difference">{self.difference(row)}</td>'
-            f'<td data-label="Status">{tag(verdict(row), verdict(row))}</td>'
+            f'<td data-label="Status">{tag(row.status, row.status)}</td>'
             f'<td data-label="Records">{self.records(row)}</td></tr>'
         )
 

@@ -37,7 +37,7 @@ class Row:
     n: int = 0
     tier: str | None = None
     difference: float | None = None  # ours - paper
-    status: str = "pending"  # "reproduced", "short" (of the paper's) or "pending" (no record)
+    status: str = "pending"  # "reproduced", "short" (of the paper's), "reduced" (so no verdict), "pending" (no record)
 
 
 def value(run: dict[str, Any], metric: str, evaluation: str) -> float | None:
@@ -78,7 +78,7 @@ def answer(target: dict[str, Any], folder: Path) -> Row:
         return Row(*said)
     ours, n = statistics.fmean(numbers), len(numbers)
     sem = statistics.stdev(numbers) / math.sqrt(n) if n > 1 else None
-    verdict = status(ours - paper, sem, target.get("sem"))
+    verdict = status(ours - paper, sem, target.get("sem")) if tier == "paper" else "reduced"
     rounded = None if sem is None else round(sem, 3)
     return Row(*said, round(ours, 3), rounded, n, tier, round(ours - paper, 3), verdict)
 
