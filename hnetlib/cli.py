@@ -21,7 +21,7 @@ from hnetlib.experiments import record, registry, run, sweep
 from hnetlib.experiments.build import image_sets
 from hnetlib.experiments.check import belongs, faults
 from hnetlib.experiments.config import Tier, flatten
-from hnetlib.experiments.report import as_markdown, cells, pending, report
+from hnetlib.experiments.report import COLUMNS, as_markdown, cells, pending, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,6 +45,7 @@ Pending = Annotated[bool, typer.Option("--pending", help="All runs without a rec
 Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
+WRONG = RecordError, ConfigError, UnknownExperimentError  # what was asked for, not what happened
 COLOURS = {"reproduced": "green", "short": "red", "reduced": "magenta", "pending": "dim"}
 
 
@@ -102,7 +103,7 @@ def run_(
     if pending_:
         asked = pending(folder)
     else:
-        names = [entry.id for pattern in ids or [] for entry in found(pattern)]
+        names = [entry.id for pattern in ids or [] for entry in registry.find(pattern)]
         asked = [(name, seed) for seed in numbers(seeds) for name in dict.fromkeys(names)]
     jobs = [run.Job(name, seed, tier, changed, where, folder) for name, seed in asked]
     for job in jobs:
@@ -119,10 +120,7 @@ def run_(
 
 def check(job: run.Job) -> None:
     """Refuse what cannot be meant before anything runs."""
-    try:
-        _ = job.config
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from None
+    _ = job.config
     if job.changed and job.folder.resolve() == record.RESULTS.resolve():
         raise typer.BadParameter("With --set, give --out DIR: the project's records have the registry's settings.")
     if job.path.exists() and record.load(job.path).changed != job.changed:
@@ -181,14 +179,6 @@ class Progress:
         out.print(f"{job.experiment}, seed {job.seed}: task {done} of {total}, mean {mean:.4g}{rest}")
 
 
-def found(pattern: str) -> list[registry.Experiment]:
-    """The experiments behind a name, or a usage error."""
-    try:
-        return registry.find(pattern)
-    except UnknownExperimentError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def numbers(text: str) -> list[int]:
     """Seeds: "0-2,5" is 0, 1, 2, 5."""
     try:
@@ -236,12 +226,14 @@ def report_(
         print(as_markdown(rows))
         return
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
-    for column in ("id", "paper", "ours", "n", "diff.", "status"):  # what fits a terminal; --markdown has the rest
+    fitting = ("id", "paper", "ours", "n", "diff.", "status")  # a terminal; --markdown has the rest
+    for column in fitting:
         table.add_column(column, no_wrap=column != "id", overflow="fold")
     for row in rows:
-        name, _, metric, *numbers, _, difference, _ = (cell.replace(" ± ", "±") for cell in cells(row))
-        shown = name if metric == "final" else f"{name} [dim]({metric})[/]"
-        table.add_row(shown, *numbers, difference, f"[{COLOURS[row.status]}]{row.status}[/]")
+        said = dict(zip(COLUMNS, (cell.replace(" ± ", "±") for cell in cells(row)), strict=True))
+        said["id"] += "" if row.metric == "final" else f" [dim]({row.metric})[/]"
+        said["status"] = f"[{COLOURS[row.status]}]{row.status}[/]"
+        table.add_row(*(said[column] for column in fitting))
     out.print(table)
     count = Counter(row.status for row in rows)
     out.print(", ".join(f"{number} {name}" for name, number in count.items()))
@@ -280,31 +272,32 @@ def show(path: Annotated[str, typer.Argument(metavar="RECORD", help="A file, or 
 @app.command("check")
 def check_(paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Records, from any machine.")]) -> None:
     """Check records before they join the others: schema, settings, numbers, and where they come from."""
-    bad = 0
+    bad = False
     for path in paths:
-        found = faults(path)
-        for fault in found:
+        wrong = faults(path)
+        for fault in wrong:
             fail(f"{path}: {fault}")
-        bad += bool(found)
-        if not found:
-            run = record.load(path)
-            made = run.provenance
-            out.print(escape(f"{path}: good. It belongs at {belongs(run)}."), soft_wrap=True)
-            out.print(
-                f"  {run.experiment}, seed {run.seed}, {run.tier} tier; commit {made.commit[:12]}, {made.started}, "
-                f"torch {made.torch}, {made.device}, {made.wall_seconds / 60:.1f} min, resumed {made.resumed} times",
-                soft_wrap=True,
-            )
-    raise typer.Exit(1 if bad else 0)
+        if wrong:
+            bad = True
+            continue
+        good = record.load(path)
+        made = good.provenance
+        out.print(escape(f"{path}: good. It belongs at {belongs(good)}."), soft_wrap=True)
+        out.print(
+            f"  {good.experiment}, seed {good.seed}, {good.tier} tier; commit {made.commit[:12]}, {made.started}, "
+            f"torch {made.torch}, {made.device}, {made.wall_seconds / 60:.1f} min, resumed {made.resumed} times",
+            soft_wrap=True,
+        )
+    raise typer.Exit(bad)
 
 
 def main() -> None:
-    """Run the command; what hnetlib raises on purpose becomes one line and exit status 1."""
+    """Run the command; what hnetlib raises on purpose becomes one line, and exit status 2 where the call was wrong."""
     try:
         app()
     except HnetError as error:
         fail(str(error))
-        sys.exit(2 if isinstance(error, RecordError) else 1)
+        sys.exit(2 if isinstance(error, WRONG) else 1)
 
 
 def fail(message: str) -> None:

@@ -172,7 +172,7 @@ def permuted(
         padding: zeros added on each side before permuting; the paper pads MNIST by 2, to 32 x 32.
         seed: draws the permutations.
     """
-    border = (padding,) * 4
+    border = (0, 0) * (images.train_images.ndim - 3) + (padding,) * 4  # of height and width, not of colours
     train = Split(F.pad(images.train_images, border), images.train_labels)
     test = Split(F.pad(images.test_images, border), images.test_labels)
     generator = torch.Generator().manual_seed(seed)

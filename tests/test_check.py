@@ -53,6 +53,12 @@ def test_a_good_record_is_good_wherever_it_lies(tmp_path: Path) -> None:
         (put("changed", value={"method.beta": 1.0}), "settings of its own (method.beta)"),
         (put("config", "method", "beta", value=0.1), "method.beta is 0.1, not 0.01"),
         (put("config", "method", "gamma", value=1.0), "settings that do not exist: method.gamma"),
+        (put("config", "tasks", value=5), "settings that do not exist: tasks"),
+        (put("config", "method", value=None), "settings that do not exist: method"),
+        (put("matrix", value=[]), "should have 5 rows and columns"),
+        (put("inferred", "entropy", "task_inference", 0, value=500.0), "no percentages"),
+        (put("inferred", "entropy", "task_inference", 0, value=float("nan")), "not a record: inferred"),
+        (put("provenance", "wall_seconds", value=float("nan")), "not a record: provenance.wall_seconds"),
         (put("config", "optimization", "batch_size", value=0), "cannot be read: optimization.batch_size"),
         (put("matrix", value=[[99.0]]), "should have 5 rows and columns"),
         (put("matrix", 4, value=[99.0, 99.0]), "should have 5 rows and columns"),
@@ -94,6 +100,15 @@ def test_arrays_must_be_those_that_the_record_names(tmp_path: Path) -> None:
     with path.with_suffix(".safetensors").open("ab") as file:
         file.write(b"x")
     assert ["not the file that its record names" in fault for fault in faults(path)] == [True]
+
+
+def test_a_record_of_fig_4_has_its_landscape_and_no_other_has_one(tmp_path: Path) -> None:
+    (data,) = record.read("fig4", 0)
+    assert data["landscape"]
+    for content, said in ((data | {"landscape": None}, "lacks its landscape"), (data, None)):
+        path = tmp_path / "seed-0.json"
+        path.write_text(json.dumps(content))
+        assert any("landscape" in fault for fault in faults(path)) == (said is not None)
 
 
 def test_the_toy_regression_has_errors_instead_of_percentages(tmp_path: Path) -> None:

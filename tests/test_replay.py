@@ -476,7 +476,8 @@ def test_replay_networks_have_the_papers_sizes(name: str, decoder: int, hypernet
     inputs = 1024 if entry.tasks.kind == "permuted" else 784
     whole = Split(torch.zeros(1, inputs), torch.zeros(1))
     assert isinstance(entry.method, config.Replay | config.Pictures)
-    built = building.protected(entry.method, Training(), whole.x.shape[1], "cpu")
+    method = building.pictures_of(entry.method) if isinstance(entry.method, config.Replay) else entry.method
+    built = building.protected(method, Training(), whole.x.shape[1], "cpu")
     assert built.target.num_weights == decoder
     assert built.hnet.num_parameters(entry.tasks.num_tasks - 1) == hypernetwork
 

@@ -23,6 +23,15 @@ from hnetlib.tasks import (
 DIGITS = load_images("digits")
 
 
+def test_permuted_colours_get_their_border_around_the_picture() -> None:
+    images = load_images("shapes")
+    (task,) = permuted(images, 1, padding=2)
+    height, width, colours = images.train_images.shape[1:]
+    assert task.train.x.shape[1:] == (height + 4, width + 4, colours)
+    assert torch.equal(task.train.x[:, 2:-2, 2:-2], images.train_images)
+    assert not task.train.x[:, :2].any()
+
+
 def test_heads_of_the_three_scenarios() -> None:
     assert [s.num_outputs(5, 2) for s in Scenario] == [10, 2, 10]
     assert [s.head(3, 2) for s in Scenario] == [slice(6, 8), slice(0, 2), slice(6, 8)]

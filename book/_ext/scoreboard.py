@@ -19,7 +19,7 @@ from elements import ELEMENTS, Progress, element, method, progress
 from hnet_book import FRESH
 from hnetlib.experiments import record
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
-from hnetlib.experiments.report import Row, report, value
+from hnetlib.experiments.report import Row, number, report, value
 
 MARKS = {"reproduced": "✓", "short": "▼", "reduced": "◐", "pending": "○"}
 STATES = {
@@ -57,11 +57,6 @@ def answers() -> list[Row]:
 
 
 # -- small pieces ------------------------------------------------------------------------------------------------------
-
-
-def number(mean: float, error: float | None) -> str:
-    """A mean and its standard error."""
-    return f"{mean:.2f}" + (f" ± {error:.2f}" if error else "")
 
 
 def links(places: Iterable[chapters.Place]) -> str:

@@ -42,8 +42,8 @@ from hnetlib.vae import Latent, Memory
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 PICTURES = {"cifar": ("cifar10", "cifar100"), "shapes": ("shapes",)}  # data sets of colour pictures, in order
 Learning = HyperNetLearner | FromScratch | FineTuning | TaskInference | Gallery
-# What a hypernetwork protects: a classifier, a generator that replays, a generator alone.
-Protected = settings.HNET | settings.Replay | settings.Pictures
+# Whether the decoder, and whether the classifier, are generated.
+REPLAY = {"dgr": (0, 0), "hnet-r": (1, 0), "hnet-tir": (1, 1), "replay-upper-bound": (0, 0)}
 
 
 def softmax_grows(config: Config) -> bool:
@@ -82,6 +82,8 @@ def make_tasks(config: Config, seed: int, device: str) -> tuple[list[Task], str 
     else:
         tasks = sequences.permuted(images, wanted.num_tasks, scenario, wanted.padding, seed)
     if softmax_grows(config):
+        if isinstance(config.method, settings.HAT | settings.FromScratch):
+            raise ConfigError(f"{config.method.name} must be told the task: CL1, not CL3.")
         tasks = sequences.one_softmax(tasks)
     if isinstance(config.method, settings.HAT) and config.method.standardized:
         tasks = [sequences.standardized(task) for task in tasks]
@@ -161,8 +163,11 @@ def build(config: Config, seed: int, tasks: list[Task], device: str = "cpu") -> 
             return HAT(module, descent, hat.strength, hat.s_max, hat.dropout, hat.patience)
         case settings.HNET() as method:
             return generated(config, method, module, training)
-        case settings.Replay(name="hnet-tir", classifier=settings.HNET() as method) as replay:
-            method = replace(method, sampled_tasks=replay.sampled_tasks, sampled_chunks=replay.sampled_chunks)
+        case settings.Replay() as replay if (bool(replay.generator), bool(replay.classifier)) != REPLAY[replay.name]:
+            raise ConfigError(f"{replay.name} has other parts: its generator and classifier do not fit its name.")
+        case settings.Replay(classifier=settings.HNET() as method) as replay:
+            if replay.sampled_tasks or replay.sampled_chunks:
+                method = replace(method, sampled_tasks=replay.sampled_tasks, sampled_chunks=replay.sampled_chunks)
             answers = generated(config, method, module, training)
             return TaskInference(answers, task_classifier(config, replay, training, tasks, device))
         case settings.Replay() as replay:
@@ -226,7 +231,7 @@ def memory(method: settings.Replay, training: Training, tasks: list[Task], devic
     if method.name == "replay-upper-bound":
         return OldData(tasks)
     if method.generator:
-        return protected(method, training, inputs, device)
+        return protected(pictures_of(method), training, inputs, device)
     networks = Autoencoder(*autoencoder(inputs, method.encoder, method.decoder, method.latent))
     return ReplayedVAE(networks.to(device), training, inputs=latent(method, training), even=method.even)
 
@@ -236,35 +241,45 @@ def latent(method: settings.Replay | settings.Pictures, training: Training) -> L
     return Latent(method.latent, method.latent, training.seed)
 
 
+def pictures_of(method: settings.Replay) -> settings.Pictures:
+    """The replay model alone: a VAE whose decoder is generated."""
+    assert method.generator
+    return settings.Pictures(
+        "vae",
+        method.encoder,
+        method.decoder,
+        method.generator,
+        method.generator_beta,
+        method.latent,
+        sampled_tasks=method.sampled_tasks,
+        sampled_chunks=method.sampled_chunks,
+    )
+
+
 def protected(
-    method: settings.Replay | settings.Pictures, training: Training, inputs: int, device: torch.device | str
+    method: settings.Pictures, training: Training, inputs: int, device: torch.device | str
 ) -> ProtectedVAE | ProtectedGAN:
     """A generator from a hypernetwork."""
     kind: type[ProtectedVAE] | type[ProtectedGAN] = ProtectedVAE
-    if isinstance(method, settings.Pictures):
-        hidden, beta = method.partner, method.beta
-    else:
-        hidden, beta = method.encoder, method.generator_beta
-    partner, decoder = autoencoder(inputs, hidden, method.decoder, method.latent)
-    if isinstance(method, settings.Pictures) and method.kind == "gan":
-        kind, partner = ProtectedGAN, discriminator(inputs, hidden, method.dropout)
-    assert method.generator
+    partner, decoder = autoencoder(inputs, method.partner, method.decoder, method.latent)
+    if method.kind == "gan":
+        kind, partner = ProtectedGAN, discriminator(inputs, method.partner, method.dropout)
     target = TargetNetwork(decoder.to(device))
     hnet = hypernetwork(method.generator, target).to(device)
-    if isinstance(method, settings.Pictures) and method.hyperfan:
+    if method.hyperfan:
         hyperfan_(hnet, target)
     return kind(
         target,
         hnet,
         training,
-        beta,
+        method.beta,
         regularizer=regularizer(method),
         partner=partner.to(device),
         inputs=latent(method, training),
     )
 
 
-def regularizer(method: Protected) -> Callable[[HyperNetwork, float], OutputRegularizer]:
+def regularizer(method: settings.HNET | settings.Pictures) -> Callable[[HyperNetwork, float], OutputRegularizer]:
     """The form of Eq. 2's penalty."""
     if method.sampled_tasks:
         return partial(sampled_regularizer, num_samples=method.sampled_tasks)

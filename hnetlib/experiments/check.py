@@ -1,8 +1,9 @@
 """Is this record what it says? What is asked of a record, whoever made it and wherever it lies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from hnetlib.errors import RecordError
 from hnetlib.experiments import record
-from hnetlib.experiments.config import READER, flatten
+from hnetlib.experiments.config import READER, Config, Tasks, flatten
 from hnetlib.experiments.record import Record
 from hnetlib.experiments.registry import EXPERIMENTS
 from hnetlib.experiments.run import Job
@@ -26,8 +27,9 @@ def faults(path: Path) -> list[str]:
         return [str(error)]
     if run.experiment not in EXPERIMENTS:
         return [f"There is no experiment {run.experiment!r}; `hnet list` shows all."]
-    checks: tuple[Callable[[Record], Iterator[str]], ...] = (settings, numbers, inferences, origin)
-    return [*(fault for check in checks for fault in check(run)), *files(run, path)]
+    wanted = Job(run.experiment, run.seed, run.tier).config
+    said = settings(run, wanted), numbers(run, wanted.tasks), surveys(run, wanted), origin(run, wanted.tasks.images)
+    return [*chain(*said), *files(run, path)]
 
 
 def belongs(run: Record) -> Path:
@@ -35,14 +37,13 @@ def belongs(run: Record) -> Path:
     return record.place(run.experiment, run.seed, run.tier, Path("data/results"))
 
 
-def settings(run: Record) -> Iterator[str]:
+def settings(run: Record, wanted: Config) -> Iterator[str]:
     """The registry's configuration, and nothing changed."""
     if run.seed < 0:
         yield f"Seeds count from 0; this one is {run.seed}."
     if run.changed:
         yield f"It was run with settings of its own ({', '.join(run.changed)}); records have the registry's."
         return
-    wanted = Job(run.experiment, run.seed, run.tier).config
     if unknown := set(flatten(run.config)) - set(flatten(asdict(wanted))):
         yield f"Its configuration has settings that do not exist: {', '.join(sorted(unknown))}."
         return
@@ -58,9 +59,8 @@ def settings(run: Record) -> Iterator[str]:
         yield f"Its configuration is not that of {run.experiment} at the {run.tier} tier: {named}."
 
 
-def numbers(run: Record) -> Iterator[str]:
+def numbers(run: Record, tasks: Tasks) -> Iterator[str]:
     """A matrix of all tasks, and the metrics that follow from it."""
-    tasks = Job(run.experiment, run.seed, run.tier).config.tasks
     sizes = {len(run.matrix), *map(len, run.matrix)}
     if sizes != {tasks.num_tasks}:
         yield f"Its matrix should have {tasks.num_tasks} rows and columns, one a task, but has {sorted(sizes)}."
@@ -75,30 +75,34 @@ def numbers(run: Record) -> Iterator[str]:
     known = matrix[~matrix.isnan()]
     if known.min() < 0 or (not error and known.max() > 100):
         yield "Its matrix has numbers that are no " + ("squared errors." if error else "percentages.")
-    follows = {"worst_final": matrix[-1].max().item()} if error else record.derived(matrix)
+    follows = record.derived(matrix, error)
     for name in sorted(follows.keys() | run.metrics.keys()):
         if abs(run.metrics.get(name, torch.inf) - follows.get(name, torch.inf)) <= ROUNDING:
             continue
         yield f"Its {name} is {run.metrics.get(name)}, but its matrix gives {follows.get(name)}."
 
 
-def inferences(run: Record) -> Iterator[str]:
-    """Means over the tasks, of as many as there are."""
+def surveys(run: Record, wanted: Config) -> Iterator[str]:
+    """What is measured after the last task: a landscape where one was asked for, means over all tasks."""
+    if bool(wanted.landscape) != bool(run.landscape):
+        yield "It lacks its landscape." if wanted.landscape else "It has a landscape that nobody asked for."
     for how, result in run.inferred.items():
-        if {len(result.accuracies), len(result.task_inference)} != {len(run.matrix)}:
-            yield f"Inference by {how} has not one number for each of the {len(run.matrix)} tasks."
-        elif abs(sum(result.accuracies) / len(result.accuracies) - result.final) > ROUNDING:
+        accuracies, found = result.accuracies, result.task_inference
+        if {len(accuracies), len(found)} != {wanted.tasks.num_tasks}:
+            yield f"Inference by {how} has not one number for each of the {wanted.tasks.num_tasks} tasks."
+        elif not all(0 <= number <= 100 for number in (*accuracies, *found)):
+            yield f"Inference by {how} has numbers that are no percentages."
+        elif abs(sum(accuracies) / len(accuracies) - result.final) > ROUNDING:
             yield f"Inference by {how}: final is {result.final}, which is not the mean of its accuracies."
 
 
-def origin(run: Record) -> Iterator[str]:
+def origin(run: Record, images: str) -> Iterator[str]:
     """Committed code, the data that everybody has, and time spent."""
     source = run.provenance
     if dirty := [c for c in (source.commit, *source.commits) if not c.isalnum() or c == "unknown"]:
         yield f"It is not of committed code ({dirty[0]}), so nobody could run the same again."
     if source.wall_seconds <= 0:
         yield "It took no time."
-    images = str(run.config.get("tasks", {}).get("images"))
     if (known := data_of_others(images)) and source.data_sha256 not in known:
         yield f"Its data are not those of the other records on {images}: their SHA-256 is {source.data_sha256}."
 

@@ -160,7 +160,10 @@ class Pictures:
     name: Literal["pictures"] = "pictures"
 
 
-Method = HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay | Pictures
+# The name says which it is, so that what is wrong is said of the right one.
+Method = Annotated[
+    HNET | FineTuning | FromScratch | Joint | EWC | SI | HAT | Replay | Pictures, Field(discriminator="name")
+]
 
 
 @dataclass(frozen=True)
@@ -308,7 +311,8 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
         return READER.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if str(part) in "".join(values))
+        named = {step for path in values for step in path.split(".")}
+        where = ".".join(str(part) for part in first["loc"] if str(part) in named)
         raise ConfigError(f"{where or ', '.join(values)}: {first['msg']}, got {first['input']!r}.") from None
 
 

@@ -28,8 +28,8 @@ RESULTS = REPOSITORY / "data" / "results" if (REPOSITORY / "pyproject.toml").exi
 Rows = list[list[float | None]]
 
 
-class Strict(BaseModel, extra="forbid"):
-    """Knows its fields, and no others."""
+class Strict(BaseModel, extra="forbid", allow_inf_nan=False):
+    """Knows its fields, and no others; its numbers are numbers."""
 
 
 class Provenance(Strict):
@@ -131,8 +131,10 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
-def derived(matrix: Tensor) -> dict[str, float]:
-    """The numbers that follow from an accuracy matrix, in percent."""
+def derived(matrix: Tensor, errors: bool = False) -> dict[str, float]:
+    """The numbers that follow from an accuracy matrix, in percent; from one of errors, the largest in the end."""
+    if errors:
+        return {"worst_final": round(matrix[-1].max().item(), 6)}
     names = (metrics.during, metrics.final, metrics.forgetting, metrics.backward_transfer)
     return {measure.__name__: round(measure(matrix), 4) for measure in names}
 

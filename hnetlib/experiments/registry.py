@@ -59,6 +59,11 @@ def add(name: str, where: str, config: Config, seeds: int = 20, rows: dict[str, 
         ROWS[row] = name, evaluation
 
 
+def aside(name: str, config: Config, seeds: int = 1, where: str = "not in the paper") -> None:
+    """Enter an experiment that answers no row and is in no figure."""
+    EXPERIMENTS[name] = Experiment(name, where, config, seeds)
+
+
 def curve(figure: str, name: str, config: Config, seeds: int = 5, fewer: int | None = None) -> None:
     """Enter an experiment that is a curve or a point of a figure; an equal one that is there already is shared."""
     for known in EXPERIMENTS.values():
@@ -171,12 +176,11 @@ for name, replay in (
     ("hnet-r-strict", S_STRICT),
     ("hnet-r-even", replace(S_STRICT, even=True)),
 ):
-    EXPERIMENTS[f"s-cl3-{name}"] = Experiment(f"s-cl3-{name}", "not in the paper", split(replay, "CL3"), 5)
+    aside(f"s-cl3-{name}", split(replay, "CL3"), 5)
 for scenario in ("CL1", "CL2"):  # the decoder that the paper names, beside the code's in S_TIR
-    name = f"s-{scenario.lower()}-hnet-tir-50-150"
-    EXPERIMENTS[name] = Experiment(name, "not in the paper", split(replace(S_TIR, decoder=(50, 150)), scenario), 5)
-    name = f"s-{scenario.lower()}-hnet-tir-own-word"  # hard targets as a sentence of Appendix C has them
-    EXPERIMENTS[name] = Experiment(name, "not in the paper", split(replace(S_TIR, own_word=True), scenario), 5)
+    row = f"s-{scenario.lower()}-hnet-tir"
+    aside(f"{row}-50-150", split(replace(S_TIR, decoder=(50, 150)), scenario), 5)
+    aside(f"{row}-own-word", split(replace(S_TIR, own_word=True), scenario), 5)  # as a sentence of Appendix C has it
 
 # -- long sequences: PermutedMNIST-100 and -250 ---------------------------------------------------------------------
 
@@ -304,8 +308,7 @@ STRENGTHS = (1, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 7500, 10_000)  # [p
 for strength in STRENGTHS:
     curve("figA5a", f"figA5a-lambda-{strength}", permuted(EWC(float(strength)), num_tasks=100), fewer=10)
 for method in (FineTuning(), FromScratch(), Joint()):
-    name = f"p10-cl1-{method.name}"
-    EXPERIMENTS[name] = Experiment(name, "not in the paper", permuted(method), 1)
+    aside(f"p10-cl1-{method.name}", permuted(method))
 curve("figA5c", "p100-cl1-fine-tuning", permuted(FineTuning(), num_tasks=100))
 curve("figA5c", "p100-cl1-hnet-fine-tuning", permuted(HNET(P100_HNET, beta=0.0), num_tasks=100))
 
@@ -340,7 +343,7 @@ for name, held in (  # step by step to what van de Ven & Tolias's code does [c]
     ("si-fresh-adam", SI(5.0)),
     ("si-together", SI(5.0, together=True, one_adam=True)),
 ):
-    EXPERIMENTS[f"p10-cl2-{name}"] = Experiment(f"p10-cl2-{name}", "not in the paper", permuted(held, "CL2"), 1)
+    aside(f"p10-cl2-{name}", permuted(held, "CL2"))
 for beta in (1e-4, 1e-3, 1e-2, 0.1):  # how loud late tasks are in HNET+ENT (chapter 6) [o]
     curve("betas-s-cl3-hnet-ent", f"s-cl1-hnet-beta-{beta:g}", split(HNET(S_HNET, beta)))
 curve("fig5", "cifar-resnet32-hnet", resnet32(RESNET_HNET))
@@ -356,14 +359,14 @@ for name, config in (  # our first guesses, where the paper is silent [o]
     ("from-scratch-elu", zenkenet(FromScratch(ELU.hypernet))),
     ("si-trained-as-hnet", zenkenet(SI(0.1))),
 ):
-    EXPERIMENTS[f"cifar-zenke-{name}"] = Experiment(f"cifar-zenke-{name}", "not in the paper", config, 1)
+    aside(f"cifar-zenke-{name}", config)
 for name, config in (
     ("statistics-batch", resnet32(RESNET_HNET, "batch")),
     # A linear hypernetwork changes all chunks alike from task to task, statistics or weights: so a hidden layer [o].
     ("statistics-generated", resnet32(HNET(Hypernet(32, 32, (64,), 7000), 0.05), "generated")),
     ("plateau", resnet32(RESNET_HNET, plateau=True)),
 ):
-    EXPERIMENTS[f"cifar-resnet32-{name}"] = Experiment(f"cifar-resnet32-{name}", "Appendix C", config, 5)
+    aside(f"cifar-resnet32-{name}", config, 5, "Appendix C")
 
 
 # Fig. A8: the ten digits of MNIST one by one. VAE: as in HNET+R on split MNIST [p]. GAN: [p] but for its embeddings,

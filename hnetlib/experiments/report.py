@@ -94,10 +94,14 @@ def pending(folder: Path = record.RESULTS) -> list[tuple[str, int]]:
     ]
 
 
+def number(mean: float, error: float | None) -> str:
+    """A mean and its standard error, if it has one."""
+    return f"{mean:.2f}" + (f" ± {error:.2f}" if error is not None else "")
+
+
 def cells(row: Row) -> list[str]:
     """A row as text."""
-    paper = f"{row.paper:.2f}" + (f" ± {row.paper_sem:.2f}" if row.paper_sem else "")
-    ours = "" if row.ours is None else f"{row.ours:.2f}" + (f" ± {row.sem:.2f}" if row.sem is not None else "")
+    paper, ours = number(row.paper, row.paper_sem), "" if row.ours is None else number(row.ours, row.sem)
     difference = "" if row.difference is None else f"{row.difference:+.2f}"
     where = row.where.partition(" (")[0].partition(",")[0]
     return [row.id, where, row.metric, paper, ours, str(row.n or ""), row.tier or "", difference, row.status]

@@ -88,7 +88,7 @@ def execute(
         changed=job.changed,
         config=settings.READER.dump_python(config, mode="json"),
         num_weights=num_weights(learner),
-        metrics={"worst_final": round(matrix[-1].max().item(), digits)} if toy else record.derived(matrix),
+        metrics=record.derived(matrix, toy),
         matrix=as_rows(matrix, digits),
         inferred=without_task,
         **extras,
