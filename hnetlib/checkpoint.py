@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import io
+import math
 import os
 import pickle
 import time
@@ -70,14 +71,14 @@ class Checkpoint:
         path: the file; a run that finds it goes on from it.
         key: says which run it is, so that no run goes on from another one's file.
         every: seconds between two saves inside a task.
-        deadline: stop with `OutOfTime` at this `time.monotonic()`, after a last save. None: never.
+        deadline: stop with `OutOfTime` at this `time.monotonic()`, after a last save.
         origin: what to note of this session of the run, strings and numbers.
 
     Raises:
         CheckpointError: the file is damaged, or of another run.
     """
 
-    def __init__(self, path: Path, key: str, every: float = 180.0, deadline: float | None = None, **origin: Any):
+    def __init__(self, path: Path, key: str, every: float = 180.0, deadline: float = math.inf, **origin: Any):
         self.path, self.key, self.every, self.deadline = path, key, every, deadline
         self.sessions: list[dict[str, Any]] = []  # what the run has been, from its start to each kill
         self.boundary: dict[str, Any] = {}  # after the last finished task
@@ -156,7 +157,7 @@ class Checkpoint:
     def tick(self, iteration: int, trained: Mapping[str, Stateful], last: bool) -> None:
         """An iteration is done; save if it is time to."""
         due = time.monotonic() - self.saved_at > self.every
-        late = self.deadline is not None and time.monotonic() > self.deadline
+        late = time.monotonic() > self.deadline
         if due or late or last:
             now = {name: thing.state_dict() for name, thing in trained.items()}
             self.stages[self.entered - 1] = copy.deepcopy(
@@ -169,7 +170,7 @@ class Checkpoint:
 
     def stop_in_time(self) -> None:
         """Raise once the deadline has passed."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        if time.monotonic() > self.deadline:
             raise OutOfTime(f"The time is up; {self.path} has all that was done.")
 
     # -- the one in force

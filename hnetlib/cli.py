@@ -1,6 +1,7 @@
 """The command `hnet`: list, run and report the paper's experiments; fetch data; show and check records."""
 
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -42,7 +43,7 @@ AtTier = Annotated[Tier, typer.Option(help=TIERS)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a setting: method.beta=0.1.")]
 Pending = Annotated[bool, typer.Option("--pending", help="All runs without a record at the paper tier.")]
-Minutes = Annotated[float | None, typer.Option(help="Stop in time; the next call goes on.")]
+Minutes = Annotated[float, typer.Option(help="Stop in time; the next call goes on.", show_default=False)]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side.")]
 Ray = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use this Ray cluster instead.")]
 WRONG = RecordError, ConfigError, UnknownExperimentError  # what was asked for, not what happened
@@ -92,7 +93,7 @@ def run_(
     folder: Folder = record.RESULTS,
     set_: Set = None,
     pending_: Pending = False,
-    minutes: Minutes = None,
+    minutes: Minutes = math.inf,
     workers: Workers = 1,
     ray: Ray = None,
 ) -> None:
@@ -112,8 +113,7 @@ def run_(
     if len(left) < len(jobs):
         out.print(f"{len(jobs) - len(left)} of {len(jobs)} runs have their records already.")
     ready = with_data(left)
-    deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    outcomes = sweep.outcomes(ready, deadline, Progress(), workers, ray)
+    outcomes = sweep.outcomes(ready, time.monotonic() + 60 * minutes, Progress(), workers, ray)
     status = tell(list(map(announce, outcomes)))
     raise typer.Exit(status if len(ready) == len(left) else 1)
 

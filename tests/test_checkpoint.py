@@ -1,5 +1,6 @@
 """Killed runs go on with the same bits; damaged and foreign files are refused by name."""
 
+import math
 import os
 import re
 import subprocess
@@ -206,7 +207,7 @@ def test_a_job_that_another_process_has_finished_is_not_run_again(tmp_path: Path
     job = Job("s-cl1-hnet", 0, "quick", folder=tmp_path)
     job.path.parent.mkdir(parents=True)
     job.path.write_text("theirs")
-    assert attempt(job, None).error == "" and job.path.read_text() == "theirs"
+    assert attempt(job, math.inf).error == "" and job.path.read_text() == "theirs"
 
 
 def test_a_resumed_job_has_the_threads_it_began_with_and_the_next_one_its_own(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_a_resumed_job_has_the_threads_it_began_with_and_the_next_one_its_own(tm
         with pytest.raises(OutOfTime):
             execute(job, deadline=0.0)
         torch.set_num_threads(2)
-        outcome = attempt(job, None, lambda job, done, matrix: seen.append(torch.get_num_threads()))
+        outcome = attempt(job, math.inf, lambda job, done, matrix: seen.append(torch.get_num_threads()))
         assert not outcome.error and set(seen) == {1} and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

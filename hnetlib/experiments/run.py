@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -62,7 +63,7 @@ class Job:
 
 
 def execute(
-    job: Job, deadline: float | None = None, progress: Callable[[int, Tensor], None] = lambda done, matrix: None
+    job: Job, deadline: float = math.inf, progress: Callable[[int, Tensor], None] = lambda done, matrix: None
 ) -> Path:
     """Run a job, going on from its checkpoint where there is one; returns the record's path.
 
@@ -99,7 +100,7 @@ def execute(
     return path
 
 
-def opened(job: Job, deadline: float | None) -> Checkpoint:
+def opened(job: Job, deadline: float) -> Checkpoint:
     """What the run goes on from, and with: with other threads than it began with, sums come out in another order."""
     key = f"{job.experiment}, seed {job.seed}, {job.tier} tier, {fingerprint(job.config, job.device)}"
     checkpoint = Checkpoint(job.checkpoint, key, job.every, deadline, **record.provenance(job.device))

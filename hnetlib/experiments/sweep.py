@@ -33,11 +33,11 @@ class Outcome:
     stopped: bool = False
 
 
-def attempt(job: Job, deadline: float | None, progress: Progress = lambda job, done, matrix: None) -> Outcome:
+def attempt(job: Job, deadline: float, progress: Progress = lambda job, done, matrix: None) -> Outcome:
     """Run a job here, unless another process has finished it meanwhile."""
     if job.path.exists():
         return Outcome(job)
-    if deadline is not None and time.monotonic() > deadline:
+    if time.monotonic() > deadline:
         return Outcome(job, "The time is up.", stopped=True)
     threads = torch.get_num_threads()
     try:
@@ -52,7 +52,7 @@ def attempt(job: Job, deadline: float | None, progress: Progress = lambda job, d
 
 
 def outcomes(
-    jobs: Iterable[Job], deadline: float | None, progress: Progress, workers: int = 1, address: str | None = None
+    jobs: Iterable[Job], deadline: float, progress: Progress, workers: int = 1, address: str | None = None
 ) -> Iterator[Outcome]:
     """How jobs end: on the Ray cluster at `address` if there is one, in several processes here, or in this one."""
     if address:
@@ -60,13 +60,13 @@ def outcomes(
     return in_processes(jobs, workers, deadline) if workers > 1 else one_by_one(jobs, deadline, progress)
 
 
-def one_by_one(jobs: Iterable[Job], deadline: float | None, progress: Progress) -> Iterator[Outcome]:
+def one_by_one(jobs: Iterable[Job], deadline: float, progress: Progress) -> Iterator[Outcome]:
     """In this process."""
     for job in jobs:
         yield attempt(job, deadline, progress)
 
 
-def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> Iterator[Outcome]:
+def in_processes(jobs: Iterable[Job], workers: int, deadline: float) -> Iterator[Outcome]:
     """In as many processes as `workers`, each with its share of the processor's cores."""
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
@@ -75,8 +75,9 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
         """Run a job in a process of its own, again if it is killed."""
         command = [sys.executable, "-m", "hnetlib.experiments.sweep", JOBS.dump_json(absolute(job)).decode()]
         for _ in range(ATTEMPTS):
-            left = "" if deadline is None else str(deadline - time.monotonic())
-            run = subprocess.run([*command, left], env=environment, capture_output=True, text=True)
+            run = subprocess.run(
+                [*command, str(deadline - time.monotonic())], env=environment, capture_output=True, text=True
+            )
             if run.returncode >= 0 or run.returncode == -signal.SIGINT:  # it ended by itself, or was told to
                 break
         said = run.stderr.strip().rpartition("\n")[2] or f"its worker died {ATTEMPTS} times"
@@ -90,7 +91,7 @@ def in_processes(jobs: Iterable[Job], workers: int, deadline: float | None) -> I
         pool.shutdown(cancel_futures=True)  # after Ctrl-C no new worker starts
 
 
-def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterator[Outcome]:
+def on_ray(jobs: Iterable[Job], address: str, deadline: float) -> Iterator[Outcome]:
     """On the Ray cluster at `address`. Ray starts tasks of dead workers again; records and arrays come back.
 
     Checkpoints lie where the worker runs: on a folder that all machines share, they survive a machine's end.
@@ -106,7 +107,7 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise HnetError(f"There is no Ray cluster at {address!r} ({' '.join(str(error).split())[:200]}).") from None
-    until = None if deadline is None else time.time() + deadline - time.monotonic()  # the clock that machines share
+    until = time.time() + deadline - time.monotonic()  # the clock that machines share
     remote = ray.remote(max_retries=ATTEMPTS - 1)(elsewhere)
     waiting = {remote.remote(absolute(job), until): job for job in jobs}
     while waiting:
@@ -122,9 +123,9 @@ def on_ray(jobs: Iterable[Job], address: str, deadline: float | None) -> Iterato
         yield outcome
 
 
-def elsewhere(job: Job, until: float | None) -> tuple[Outcome, dict[str, bytes]]:
+def elsewhere(job: Job, until: float) -> tuple[Outcome, dict[str, bytes]]:
     """A job on another machine: how it ended, and the files that it made, by their endings."""
-    outcome = attempt(job, None if until is None else time.monotonic() + until - time.time())
+    outcome = attempt(job, time.monotonic() + until - time.time())
     made = [path for e in (".safetensors", ".json") if (path := job.path.with_suffix(e)).exists()]
     return outcome, {} if outcome.error else {path.suffix: path.read_bytes() for path in made}
 
@@ -136,7 +137,7 @@ def absolute(job: Job) -> Job:
 
 if __name__ == "__main__":
     job = JOBS.validate_json(sys.argv[1])
-    outcome = attempt(job, time.monotonic() + float(sys.argv[2]) if sys.argv[2] else None)
+    outcome = attempt(job, time.monotonic() + float(sys.argv[2]))
     if outcome.error:
         print(outcome.error, file=sys.stderr)
     sys.exit(STOPPED if outcome.stopped else bool(outcome.error))
