@@ -355,6 +355,11 @@ def test_the_report_takes_the_best_tier_and_no_changed_settings(tmp_path: Path) 
     assert measured("x", "final", "entropy", tmp_path) == (None, [])
 
 
+def test_a_row_that_the_paper_has_not_is_named() -> None:
+    with pytest.raises(UnknownExperimentError, match="no row 'p100-cl1-hnet-tir'"):
+        report(ids=["p100-cl1-hnet", "p100-cl1-hnet-tir"])
+
+
 def test_what_counts_as_reproduced() -> None:
     assert status(-0.5, None, 0.01) == "reproduced"
     assert status(-0.51, None, 0.01) == "short"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from hnetlib.errors import UnknownExperimentError
 from hnetlib.experiments import record
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
 
@@ -61,9 +62,15 @@ def status(difference: float, sem: float | None, paper_sem: float | None) -> str
 
 
 def report(folder: Path = record.RESULTS, ids: Sequence[str] | None = None) -> list[Row]:
-    """One row for each of the paper's numbers, in the order of its tables; with `ids`, those rows in that order."""
+    """One row for each of the paper's numbers, in the order of its tables; with `ids`, those rows in that order.
+
+    Raises:
+        UnknownExperimentError: the paper has no such row.
+    """
     path = record.PACKAGE / "experiments" / "paper" / "targets.json"
     targets = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    if unknown := set(ids or ()) - {target["id"] for target in targets}:
+        raise UnknownExperimentError(f"The paper has no row {min(unknown)!r}; `hnet report` shows all.")
     wanted = targets if ids is None else [target for row in ids for target in targets if target["id"] == row]
     return [answer(target, folder) for target in wanted]
 
