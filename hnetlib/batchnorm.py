@@ -51,8 +51,8 @@ class GeneratedStatistics(nn.BatchNorm2d):
         """Normalize by the batch in training, by the trained statistics at test time."""
         if not self.training:
             var = (self.UNIT * self.log_var.detach()).exp()  # with ε; PyTorch has no gradient for statistics
-            mean, nothing = self.mean.detach() * var.sqrt(), 1e-30  # of which some versions want more than 0
-            return F.batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, nothing)
+            mean = self.mean.detach() * var.sqrt()
+            return F.batch_norm(x, mean, var, self.weight, self.bias, eps=1e-30)  # older PyTorch refuses 0
         var, mean = torch.var_mean(x.detach().float(), dim=(0, 2, 3))
         x = Follow.apply(x, self.mean, mean / (var + self.eps).sqrt())
         return super().forward(Follow.apply(x, self.log_var, (var + self.eps).log() / self.UNIT))
