@@ -460,6 +460,26 @@ def test_a_gallery_shows_the_same_latent_vectors_then_and_now(tasks: list[Task])
     assert 0 <= recognized(gallery, tasks[1], 1) <= 100
 
 
+def test_a_sample_is_recognized_as_any_class_of_its_task() -> None:
+    """A judge that always says 3: all of the second pair's samples are recognized, none of the others."""
+
+    class Three(nn.Module):
+        """The same answer to all."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            """Class 3 of six."""
+            return torch.eye(6)[3].expand(len(x), 6)
+
+    gallery = Gallery(vae(), MLP([64, 3]))
+    pairs = split(load_images("digits"), 2, Scenario.CL3)[:3]
+    for task in pairs:
+        gallery.learn(task)
+    judge = Three()
+    judge.weight = nn.Parameter(torch.zeros(()))
+    gallery.judge = judge
+    assert [recognized(gallery, task, t) for t, task in enumerate(pairs)] == [0, 100, 0]
+
+
 @pytest.mark.parametrize(
     ("name", "decoder", "hypernetwork"),
     [  # the paper counts 12 chunks on split MNIST, for a decoder of 555,184 weights; these have 9 and 3
@@ -468,6 +488,7 @@ def test_a_gallery_shows_the_same_latent_vectors_then_and_now(tasks: list[Task])
         ("s-cl1-hnet-tir", 223_834, 552_040 + 5 * 96 + 4 * 96),
         ("s-cl1-hnet-tir-50-150", 136_084, 552_040 + 3 * 96 + 4 * 96),
         ("figA8-vae", 413_284, 552_040 + 9 * 96 + 9 * 96),
+        ("figA8-vae-pairs", 413_284, 552_040 + 9 * 96 + 4 * 96),
         ("figA8-gan", 413_284, 1_951_475 + 6 * 8 + 9 * 24),  # 25, 25, then 75,000 weights a chunk
     ],
 )

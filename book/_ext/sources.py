@@ -114,6 +114,7 @@ RULES = (
     Rule("figA8-gan*", "method.generator.*_dim|method.partner|method.decoder|method.beta", "choice"),
     Rule("figA8-gan*", "optimization.batch_size", "choice"),
     Rule("figA8-*-unprotected", "method.beta", "choice", "no protection, for comparison"),
+    Rule("figA8-vae|figA8-vae-unprotected|figA8-vae-25-25", "tasks.num_tasks", "choice", "digit by digit, as the GAN"),
     Rule("figA8-vae-25-25", "method.generator.hidden", "choice", "as many as the GAN's, for comparison"),
 )
 

@@ -20,7 +20,7 @@ class Gallery:
     """A generator, and samples of each of its tasks from when the task was new. The latent vectors are always the same.
 
     Args:
-        judge: a classifier of true data of all tasks, side by side; task t is its class t.
+        judge: a classifier of true data of all tasks, their classes side by side.
     """
 
     generator: Generator
@@ -57,7 +57,11 @@ class Gallery:
 
 @torch.no_grad()
 def recognized(gallery: Any, task: Task, index: int) -> float:
-    """How many samples of a task the gallery's judge takes for that task, in percent: a measure for `learn_all`."""
+    """How many samples of a task the gallery's judge takes for that task, in percent: a measure for `learn_all`.
+
+    The tasks have as many classes each; a sample counts as recognized if it is taken for any of its task's.
+    """
     gallery.judge.eval()
+    classes = task.head.stop - task.head.start if task.head else 1
     answers = gallery.judge(gallery.samples([index], JUDGED)[0]).argmax(dim=-1)
-    return (answers == index).double().mean().item() * 100
+    return (answers // classes == index).double().mean().item() * 100
