@@ -369,8 +369,8 @@ for name, config in (
     aside(f"cifar-resnet32-{name}", config, 5, "Appendix C")
 
 
-# Fig. A8. VAE: as in HNET+R on split MNIST, two digits a task [p]; digit by digit, too [o]. GAN: digit by digit, and all
-# else [p], but for its embeddings, the generator's and the discriminator's layers, how it starts, and β [o].
+# Fig. A8. VAE: as in HNET+R on split MNIST, two digits a task [p]; digit by digit, too [o]. GAN: digit by digit, and
+# all else [p], but for its embeddings, the generator's and discriminator's layers, how it starts, and β [o].
 ONE_BY_ONE, PAIRS = Tasks("split", "mnist", 10, "CL3"), Tasks("split", "mnist", 5, "CL3")
 VAE = Pictures("vae", S_R.encoder, S_R.decoder, S_VAE, S_R.generator_beta)
 GAN = Pictures("gan", (400, 400), (250, 350), Hypernet(24, 8, (25, 25), 75_000), 1.0, dropout=0.4, hyperfan=True)
