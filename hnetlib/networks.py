@@ -76,14 +76,17 @@ class ZenkeNet(nn.Sequential):
     Args:
         outputs: of all heads together.
         width: channels of the first two convolutions; 32 there, twice as many in the other two.
-        dropout: of channels behind each of the two stages; twice as much of the 16 x width units of the hidden layer.
+        dropout: behind each of the two stages; twice as much of the 16 x width units of the hidden layer.
+        whole: behind a stage whole channels are dropped, as in the code of [oswald2020]; in that of SI's authors single
+            units are.
     """
 
-    def __init__(self, outputs: int, width: int = 32, dropout: float = 0.25):
+    def __init__(self, outputs: int, width: int = 32, dropout: float = 0.25, whole: bool = True):
         layers: list[nn.Module] = []
+        behind = nn.Dropout2d if whole else nn.Dropout
         for inputs, channels in ((3, width), (width, 2 * width)):
             layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU()]
-            layers += [nn.Conv2d(channels, channels, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout2d(dropout)]
+            layers += [nn.Conv2d(channels, channels, 3), nn.ReLU(), nn.MaxPool2d(2), behind(dropout)]
         units = 16 * width
         layers += [nn.Flatten(), nn.Linear(2 * width * 6 * 6, units), nn.ReLU(), nn.Dropout(2 * dropout)]
         super().__init__(*layers, nn.Linear(units, outputs))

@@ -44,6 +44,16 @@ def test_outputs_come_from_generated_weights_alone(module: nn.Module) -> None:
     assert expected.shape == (4, 6)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_dropout_takes_whole_channels_or_single_units(whole: bool) -> None:
+    """A channel of ones behind the first stage's dropout is all there or all gone, or it has holes."""
+    torch.manual_seed(0)
+    dropout = ZenkeNet(6, width=4, whole=whole)[5]
+    shares = (dropout(torch.ones(50, 4, 15, 15)) == 0).float().mean(dim=(2, 3))
+    assert abs(shares.mean() - 0.25) < 0.1
+    assert ((shares == 0) | (shares == 1)).all() == whole
+
+
 def test_a_block_of_zeros_is_its_shortcut() -> None:
     block = Block(2, 4, stride=2).eval()
     for p in (*block.conv2.parameters(), block.norm2.bias):

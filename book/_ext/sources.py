@@ -46,7 +46,11 @@ FAMILIES = {
 }
 
 # Settings that a kind of target network does not have.
-NOT_OF = {"mlp": ("target.blocks", "target.width", "target.statistics"), "zenkenet": ("target.blocks",)}
+NOT_OF = {
+    "mlp": ("target.blocks", "target.width", "target.statistics", "target.dropped"),
+    "resnet": ("target.dropped",),
+    "zenkenet": ("target.blocks",),
+}
 
 DEFAULTS = "default of van de Ven and Tolias's code today; the paper gives none"
 DEFAULTS_2019 = "default of van de Ven and Tolias's code when the paper was written; the paper gives none"
@@ -108,7 +112,9 @@ RULES = (
     Rule("cifar-zenke-*", "method.hypernet.activation", "code"),
     Rule("cifar-zenke-*-elu", "method.hypernet.activation", "choice", "the paper is silent; the code has ReLU"),
     Rule("cifar-zenke-*", "optimization.beta1", "code"),
-    Rule("cifar-zenke-si", "method.*|optimization.*", "code", "SI's authors': the number is theirs"),
+    Rule("cifar-zenke-*", "target.dropped", "code"),
+    Rule("cifar-zenke-si", "method.*|optimization.*|target.dropped", "code", "SI's authors': the number is theirs"),
+    Rule("cifar-zenke-si-channels", "method.*|optimization.*", "code", "SI's authors'; the dropout is not theirs"),
     Rule("cifar-zenke-si-trained-as-hnet", "method.*", "choice"),
     Rule("figA8-*", "target.*", "choice", "the classifier that judges the pictures"),
     Rule("figA8-gan*", "method.generator.*_dim|method.partner|method.decoder|method.beta", "choice"),

@@ -126,7 +126,7 @@ def network(config: Config, tasks: list[Task]) -> nn.Module:
         return MLP([inputs_of(tasks), *target.hidden, outputs], ACTIVATIONS[target.activation])
     if config.tasks.kind != "split-cifar":
         raise ConfigError(f"A {target.kind} takes colour pictures, not those of {config.tasks.kind}.")
-    module: nn.Module = ZenkeNet(outputs, target.width)
+    module: nn.Module = ZenkeNet(outputs, target.width, whole=target.dropped == "channels")
     if target.kind == "resnet":
         module = ResNet(outputs, target.blocks, target.width)
     if target.statistics in ("batch", "generated"):

@@ -10,6 +10,7 @@ from hnetlib.errors import ConfigError
 Tier = Literal["quick", "reduced", "paper"]
 ScenarioName = Literal["CL1", "CL2", "CL3"]
 Statistics = Literal["stored", "running", "batch", "generated"]
+Dropped = Literal["channels", "units"]
 Count = Annotated[int, Field(gt=0)]
 ZeroOrMore = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -41,6 +42,7 @@ class Target:
     width: Count = 16  # channels of the first stage
     # of batch norm: kept for each task, one for all tasks, of the batch at hand, made by the hypernetwork
     statistics: Statistics = "stored"
+    dropped: Dropped = "channels"  # behind each stage of a ZenkeNet
 
 
 @dataclass(frozen=True)

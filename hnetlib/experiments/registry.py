@@ -19,6 +19,7 @@ from hnetlib.experiments.config import (
     HNET,
     SI,
     Config,
+    Dropped,
     FineTuning,
     FromScratch,
     Hypernet,
@@ -236,7 +237,8 @@ RESNET_ADAM = Optimization(200 * 50_000 // 32, 32, 1e-3, epochs=200, decay=KERAS
 ZENKE_ADAM = Optimization(80 * 50_000 // 256, 256, 1e-4, epochs=80, beta1=0.5)  # [p, c]
 RESNET_HNET = HNET(Hypernet(32, 32, (), 7000), 0.05)  # [p], linear; β [c]
 ZENKE_HNET = HNET(Hypernet(48, 80, (100, 150, 200), 5500, "relu"), 0.01)  # [p]; ReLU [c]
-# SI's number is that of its authors: so are its training and its ξ, from their code, of a run with the paper's c [c].
+# SI's number is that of its authors: so are its training, its dropout and its ξ, from their code, of a run with the
+# paper's c [c].
 SI_ADAM, ZENKE_SI = Optimization(60 * 50_000 // 256, 256, 1e-3, epochs=60), SI(0.1, damping=1e-3)
 
 
@@ -248,14 +250,14 @@ def resnet32(method: Method, statistics: Statistics = "stored", plateau: bool = 
     return Config(tasks, Target("resnet", statistics=statistics), method, replace(RESNET_ADAM, plateau=plateau))
 
 
-def zenkenet(method: Method, optimization: Optimization = ZENKE_ADAM) -> Config:
+def zenkenet(method: Method, optimization: Optimization = ZENKE_ADAM, dropped: Dropped = "channels") -> Config:
     """The same tasks with the network of Zenke and others; pixels in [0, 1], no augmentation [c]."""
-    return Config(Tasks("split-cifar", "cifar", 6), Target("zenkenet", width=32), method, optimization)
+    return Config(Tasks("split-cifar", "cifar", 6), Target("zenkenet", width=32, dropped=dropped), method, optimization)
 
 
 add("cifar-resnet32-hnet", "Table 5, Fig. 5", resnet32(RESNET_HNET), 5)
 add("cifar-zenke-hnet", "Table 5, Fig. A3", zenkenet(ZENKE_HNET), 5)
-add("cifar-zenke-si", "Appendix D, Fig. A3", zenkenet(ZENKE_SI, SI_ADAM), 5)
+add("cifar-zenke-si", "Appendix D, Fig. A3", zenkenet(ZENKE_SI, SI_ADAM, "units"), 5)
 
 # -- figures --------------------------------------------------------------------------------------------------------
 
@@ -352,11 +354,12 @@ curve("fig5", "cifar-resnet32-fine-tuning", resnet32(replace(RESNET_HNET, beta=0
 curve("figA3", "cifar-zenke-hnet", zenkenet(ZENKE_HNET))
 curve("figA3", "cifar-zenke-from-scratch", zenkenet(FromScratch(ZENKE_HNET.hypernet)))
 curve("figA3", "cifar-zenke-fine-tuning", zenkenet(replace(ZENKE_HNET, beta=0.0)))
-curve("figA3", "cifar-zenke-si", zenkenet(ZENKE_SI, SI_ADAM))
+curve("figA3", "cifar-zenke-si", zenkenet(ZENKE_SI, SI_ADAM, "units"))
 ELU = replace(ZENKE_HNET, hypernet=replace(ZENKE_HNET.hypernet, activation="elu"))
 for name, config in (  # our first guesses, where the paper is silent [o]
     ("hnet-elu", zenkenet(ELU)),
     ("from-scratch-elu", zenkenet(FromScratch(ELU.hypernet))),
+    ("si-channels", zenkenet(ZENKE_SI, SI_ADAM)),
     ("si-trained-as-hnet", zenkenet(SI(0.1))),
 ):
     aside(f"cifar-zenke-{name}", config)

@@ -149,3 +149,12 @@ def pictures(experiment: str) -> tuple[list[Tensor], str]:
         return [], origin
     stored = record.arrays(run)
     return [stored["first"], stored["final"]], origin
+
+
+def by_class(matrix: Tensor) -> str:
+    """For Fig. A8: percent recognized of each task's pictures, right after it was learned and in the end; two lines."""
+    lines = []
+    for when, row in {"right after": matrix.diagonal(), "in the end": matrix[-1]}.items():
+        classes = " ".join(f"{value:4.0f}" for value in row)
+        lines.append(f"    {when:12}{classes}   mean {row.mean():5.1f}")
+    return "\n".join(lines)
