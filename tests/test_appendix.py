@@ -21,7 +21,7 @@ from hnetlib import plots
 from hnetlib.experiments import record
 from hnetlib.experiments.config import flatten
 from hnetlib.experiments.registry import EXPERIMENTS, ROWS
-from hnetlib.experiments.report import Row, as_markdown, example, pictures, recorded, report, table
+from hnetlib.experiments.report import Row, as_markdown, example, judged, pictures, recorded, report, table
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,6 +45,15 @@ def test_what_is_recorded_says_tier_and_number() -> None:
     matrices, origin = recorded("p10-cl1-hnet")
     assert origin == f"paper tier, n = {len(matrices)}" and matrices[0].shape == (10, 10)
     assert recorded("no such run") == ([], "no record yet")
+
+
+def test_a_judge_says_who_was_recognized_then_and_now() -> None:
+    run, origin = example("figA8-vae-pairs")
+    assert run
+    head, new, old, judge = judged("figA8-vae-pairs").splitlines()
+    assert head == f"figA8-vae-pairs: {origin}" and f"{run['judge']:.1f}%" in judge
+    assert new.endswith(f"{run['metrics']['during']:.1f}") and old.endswith(f"{run['metrics']['final']:.1f}")
+    assert judged("no such run") == "no such run: no record yet"
 
 
 def test_recorded_pictures_are_the_first_seeds_each_in_its_place() -> None:

@@ -380,18 +380,16 @@ GAN = Pictures("gan", (400, 400), (250, 350), Hypernet(24, 8, (25, 25), 75_000),
 SLOW = Optimization(10_000, 128, 1e-4, beta1=0.5)  # [p]; batch size [c]; β₁ [o], the released code has 0.9
 
 
-def pictures(method: Pictures, tasks: Tasks = ONE_BY_ONE) -> Config:
+def pictures(method: Pictures, tasks: Tasks) -> Config:
     """One class after another, or two; a classifier of true pictures judges them."""
     return Config(tasks, Target("mlp", (400, 400)), method, SHORT if method.kind == "vae" else SLOW)
 
 
-for method in (VAE, GAN):
-    for name, beta in ((f"figA8-{method.kind}", method.beta), (f"figA8-{method.kind}-unprotected", 0.0)):
-        curve("figA8", name, pictures(replace(method, beta=beta)), seeds=1)
-for name, beta in (("figA8-vae-pairs", VAE.beta), ("figA8-vae-pairs-unprotected", 0.0)):
-    curve("figA8", name, pictures(replace(VAE, beta=beta), PAIRS), seeds=1)
+for name, method, tasks in (("vae", VAE, ONE_BY_ONE), ("gan", GAN, ONE_BY_ONE), ("vae-pairs", VAE, PAIRS)):
+    for ending, beta in (("", method.beta), ("-unprotected", 0.0)):
+        curve("figA8", f"figA8-{name}{ending}", pictures(replace(method, beta=beta), tasks), seeds=1)
 # The paper's hypernetwork of the VAE has 10 and 10 hidden units; this one as many as that of the GAN [o].
-aside("figA8-vae-25-25", pictures(replace(VAE, generator=replace(VAE.generator, hidden=(25, 25)))))
+aside("figA8-vae-25-25", pictures(replace(VAE, generator=replace(VAE.generator, hidden=(25, 25))), ONE_BY_ONE))
 
 
 def count(hypernet: Hypernet, num_weights: int, num_tasks: int) -> int:

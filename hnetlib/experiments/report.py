@@ -158,3 +158,12 @@ def by_class(matrix: Tensor) -> str:
         classes = " ".join(f"{value:4.0f}" for value in row)
         lines.append(f"    {when:12}{classes}   mean {row.mean():5.1f}")
     return "\n".join(lines)
+
+
+def judged(experiment: str) -> str:
+    """For Fig. A8: `by_class` of an `example`, which it is, and how good its judge is."""
+    run, origin = example(experiment)
+    if run is None:
+        return f"{experiment}: {origin}"
+    judge = f"    on true digits the judge is right {run['judge']:.1f}%"
+    return f"{experiment}: {origin}\n{by_class(record.as_matrix(run))}\n{judge}"
