@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from hnetlib import metrics
 from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
-from hnetlib.baselines.hat import Schedule, anneal, compensation
+from hnetlib.baselines.hat import Schedule, anneal, compensation, open_units
 from hnetlib.baselines.si import PathIntegral
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
@@ -184,6 +184,28 @@ def test_hat_closes_weights_between_used_units() -> None:
     for i in range(2):
         for j in range(4):
             assert free[2][i, j].item() == pytest.approx(1 - min(second[i].item(), first[j].item()))
+
+
+@pytest.mark.parametrize("open_of_each", [(3, 40), (40, 3), (3, 3), (40, 40)])
+def test_hat_leaves_out_closed_units_without_a_difference(open_of_each: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    learner = HAT(MLP([64, 60, 50, 10]).double(), SGD)
+    gates = []
+    for size, opened in zip(learner.units, open_of_each, strict=True):
+        gate = torch.rand(size, dtype=torch.float64) * (torch.randperm(size) < opened)
+        gates.append(gate.requires_grad_())
+        found = open_units(gate)
+        assert found is None if 2 * opened >= size else found is not None and torch.equal(gate[found], gate[gate > 0])
+    x, first, second = torch.rand(7, 64, dtype=torch.float64), *learner.layers[:2]
+    plain = learner.layers[2](F.relu(second(F.relu(first(x)) * gates[0])) * gates[1])[:, 2:6]
+    outputs = learner.gated(x, gates, slice(2, 6))
+    torch.testing.assert_close(outputs, plain)
+    weights = list(learner.module.parameters())
+    expected = torch.autograd.grad(plain.square().sum(), [*weights, *gates])
+    got = torch.autograd.grad(outputs.square().sum(), [*weights, *gates])
+    torch.testing.assert_close(got[: len(weights)], expected[: len(weights)])
+    for mine, theirs, gate in zip(got[-2:], expected[-2:], gates, strict=True):  # a closed gate stays closed: σ' is 0
+        torch.testing.assert_close(mine * gate, theirs * gate)
 
 
 @pytest.mark.parametrize("s", [0.5, 2.0, 7.0])

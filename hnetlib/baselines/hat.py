@@ -70,11 +70,18 @@ class HAT(FineTuning):
         return torch.sigmoid(s * embedding).split(self.units)
 
     def gated(self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False) -> Tensor:
-        """What a head says when hidden units are multiplied by their gates."""
-        hidden = F.dropout(x.flatten(1), self.dropout[0], training)
+        """What a head says when hidden units are multiplied by their gates.
+
+        A unit whose gate is 0 changes no output and gets no gradient. Where most are such, they are left out.
+        """
+        hidden, before = F.dropout(x.flatten(1), self.dropout[0], training), None
         for layer, gate in zip(self.layers, gates, strict=False):
-            hidden = F.dropout(self.activation(layer(hidden)), self.dropout[1], training) * gate
-        return of_head(self.layers[-1](hidden), head)
+            units = open_units(gate)
+            weight = chosen(chosen(layer.weight, 0, units), 1, before)
+            hidden = self.activation(F.linear(hidden, weight, chosen(layer.bias, 0, units)))
+            hidden, before = F.dropout(hidden, self.dropout[1], training) * chosen(gate, 0, units), units
+        last = self.layers[-1]
+        return of_head(F.linear(hidden, chosen(last.weight, 1, before), last.bias), head)
 
     def free(self) -> list[Tensor]:
         """For each weight and bias of a hidden layer, how far it may still learn: 1 - min(a_i^{<t}, a_j^{<t})."""
@@ -101,7 +108,7 @@ class HAT(FineTuning):
         hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
         rate = adjustable(self.training.learning_rate, weights)
-        optimizer = optim.SGD(weights, rate, fused=torch.is_tensor(rate))
+        optimizer = optim.SGD(weights, rate, fused=True)
         _, epoch = self.training.steps(task)
         schedule = Schedule(optimizer, weights, self.patience)
 
@@ -153,6 +160,23 @@ class HAT(FineTuning):
 def anneal(step: float | Tensor, steps: int, s_max: float) -> float | Tensor:
     """s at a step of an epoch, both from 0: from 1/s_max to s_max, linearly."""
     return 1 / s_max + (s_max - 1 / s_max) * step / max(1, steps - 1)
+
+
+def open_units(gate: Tensor) -> Tensor | None:
+    """Which units have gates above 0, if they are fewer than half; None is all.
+
+    σ(s e) is 0 as a float32 where s e is below -89: with s_max = 400 for most units, most of the time. A GPU takes all,
+    as it would have to wait for the answer.
+    """
+    if gate.is_cuda:
+        return None
+    units = gate.detach().nonzero().squeeze(1)
+    return units if 2 * len(units) < len(gate) else None
+
+
+def chosen(tensor: Tensor, dim: int, units: Tensor | None) -> Tensor:
+    """The units' part of a tensor, along one dimension."""
+    return tensor if units is None else tensor.index_select(dim, units)
 
 
 def compensation(e: Tensor, s: float | Tensor, s_max: float) -> Tensor:
