@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from hnetlib import metrics
 from hnetlib.baselines import EWC, HAT, SI, FineTuning, FromScratch, Joint
-from hnetlib.baselines.hat import Schedule, anneal, compensation, open_units
+from hnetlib.baselines.hat import Part, Schedule, anneal, compensation, open_units
 from hnetlib.baselines.si import PathIntegral
 from hnetlib.data import load_images
 from hnetlib.errors import DivergedError, SizeError, UnknownTaskError
@@ -206,6 +206,13 @@ def test_hat_leaves_out_closed_units_without_a_difference(open_of_each: tuple[in
     torch.testing.assert_close(got[: len(weights)], expected[: len(weights)])
     for mine, theirs, gate in zip(got[-2:], expected[-2:], gates, strict=True):  # a closed gate stays closed: σ' is 0
         torch.testing.assert_close(mine * gate, theirs * gate)
+    part = Part(learner.module, gates, apart=True)
+    learner.gated(x, gates, slice(2, 6), part=part).square().sum().backward()
+    with torch.no_grad():
+        wanted = [weight - slope for weight, slope in zip(weights, expected, strict=False)]
+        torch._foreach_sub_(part.values, [value.grad for value in part.values if value.grad is not None])
+        part.put_back()
+    torch.testing.assert_close([weight.detach() for weight in weights], wanted)
 
 
 @pytest.mark.parametrize("s", [0.5, 2.0, 7.0])

@@ -20,6 +20,7 @@ from hnetlib.tasks import Task
 STEEPEST = 50.0  # cosh of more overflows
 TINY = 1e-12  # units that may still be taken when none is left
 LEAST_RATE = 1e-4  # below this, training ends
+CLOSED = 1e-30  # gates below it
 RANGE = 6.0  # task embeddings stay in ±6, where gates can still turn
 
 
@@ -69,19 +70,16 @@ class HAT(FineTuning):
         """a = σ(s e), a vector for each hidden layer."""
         return torch.sigmoid(s * embedding).split(self.units)
 
-    def gated(self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False) -> Tensor:
-        """What a head says when hidden units are multiplied by their gates.
-
-        A unit whose gate is 0 changes no output and gets no gradient. Where most are such, they are left out.
-        """
-        hidden, before = F.dropout(x.flatten(1), self.dropout[0], training), None
-        for layer, gate in zip(self.layers, gates, strict=False):
-            units = open_units(gate)
-            weight = chosen(chosen(layer.weight, 0, units), 1, before)
-            hidden = self.activation(F.linear(hidden, weight, chosen(layer.bias, 0, units)))
-            hidden, before = F.dropout(hidden, self.dropout[1], training) * chosen(gate, 0, units), units
-        last = self.layers[-1]
-        return of_head(F.linear(hidden, chosen(last.weight, 1, before), last.bias), head)
+    def gated(
+        self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False, part: "Part | None" = None
+    ) -> Tensor:
+        """What a head says when hidden units are multiplied by their gates: only the open part of the network works."""
+        part = part or Part(self.module, gates)
+        hidden, values = F.dropout(x.flatten(1), self.dropout[0], training), iter(part.values)
+        for gate, opened, weight, bias in zip(gates, part.opened, values, values, strict=False):
+            hidden = self.activation(F.linear(hidden, weight, bias))
+            hidden = F.dropout(hidden, self.dropout[1], training) * chosen(gate, opened)
+        return of_head(F.linear(hidden, *part.values[-2:]), head)
 
     def free(self) -> list[Tensor]:
         """For each weight and bias of a hidden layer, how far it may still learn: 1 - min(a_i^{<t}, a_j^{<t})."""
@@ -90,11 +88,13 @@ class HAT(FineTuning):
         weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
         return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
 
-    def objective(self, task: Task, x: Tensor, y: Tensor, gates: Sequence[Tensor], training: bool) -> Tensor:
+    def objective(
+        self, task: Task, x: Tensor, y: Tensor, gates: Sequence[Tensor], training: bool, part: "Part | None" = None
+    ) -> Tensor:
         """The task's loss through the gates, and the price of the units that they take from later tasks."""
         unused = 1 - self.used
         crowding = (torch.cat(list(gates)) * unused).sum() / unused.sum().clamp(min=TINY)
-        return task.loss(self.gated(x, gates, task.head, training), y) + self.strength * crowding
+        return task.loss(self.gated(x, gates, task.head, training, part), y) + self.strength * crowding
 
     def whole(self, task: Task, gates: Sequence[Tensor]) -> float:
         """The objective on the training half, without dropout."""
@@ -105,7 +105,6 @@ class HAT(FineTuning):
     def fit(self, task: Task) -> None:
         """Train the network and the task's gates together."""
         embedding, free = nn.Parameter(torch.randn_like(self.used)), self.free()
-        hidden = [p for layer in self.layers[:-1] for p in (layer.weight, layer.bias)]
         weights = [*self.module.parameters(), embedding]
         rate = adjustable(self.training.learning_rate, weights)
         optimizer = optim.SGD(weights, rate, fused=True)
@@ -116,14 +115,19 @@ class HAT(FineTuning):
             """A step of gradient descent for free weights and for the gates."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
-            loss = self.objective(task, x, y, self.gates(embedding, s), training=True)
+            gates = self.gates(embedding, s)
+            part = Part(self.module, gates, apart=True)
+            loss = self.objective(task, x, y, gates, True, part)
             loss.backward()
             with torch.no_grad():
-                torch._foreach_mul_([p.grad for p in hidden if p.grad is not None], free)
+                torch._foreach_mul_([p.grad for p in part.values[:-2] if p.grad is not None], part.of(free))
                 assert embedding.grad is not None
                 embedding.grad *= compensation(embedding, s, self.s_max)
-                nn.utils.clip_grad_norm_(weights, 10_000.0)
+                learning = [*part.values, embedding]
+                nn.utils.clip_grad_norm_(learning, 10_000.0)
+                optimizer.param_groups[0]["params"] = learning  # without momentum it does not mind
                 optimizer.step()
+                part.put_back()
                 embedding.clamp_(-RANGE, RANGE)
                 schedule.steps += 1
             return loss.detach()
@@ -135,7 +139,11 @@ class HAT(FineTuning):
 
         kept = nn.ParameterList([embedding])
         trained: dict[str, Stateful] = {"module": self.module, "e": kept, "optimizer": optimizer, "schedule": schedule}
-        train(task, self.training, step, trained, schedule.finished, after_epoch=look)
+        torch.set_flush_denormal(True)  # products of nearly closed gates: with so small numbers a CPU is slow
+        try:
+            train(task, self.training, step, trained, schedule.finished, after_epoch=look)
+        finally:
+            torch.set_flush_denormal(False)
         schedule.keep_best()
         self.embeddings.append(embedding.detach())
 
@@ -163,20 +171,53 @@ def anneal(step: float | Tensor, steps: int, s_max: float) -> float | Tensor:
 
 
 def open_units(gate: Tensor) -> Tensor | None:
-    """Which units have gates above 0, if they are fewer than half; None is all.
+    """Which units have gates that are not closed, if they are fewer than half; None is all.
 
-    σ(s e) is 0 as a float32 where s e is below -89: with s_max = 400 for most units, most of the time. A GPU takes all,
-    as it would have to wait for the answer.
+    With s_max = 400 most gates are closed most of the time: far from 1, σ(s e) is less than rounding takes from the
+    others. A GPU takes all, as it would have to wait for the answer.
     """
     if gate.is_cuda:
         return None
-    units = gate.detach().nonzero().squeeze(1)
+    units = (gate.detach() > CLOSED).nonzero().squeeze(1)
     return units if 2 * len(units) < len(gate) else None
 
 
-def chosen(tensor: Tensor, dim: int, units: Tensor | None) -> Tensor:
-    """The units' part of a tensor, along one dimension."""
-    return tensor if units is None else tensor.index_select(dim, units)
+def chosen(tensor: Tensor, rows: Tensor | None, columns: Tensor | None = None) -> Tensor:
+    """Some rows and columns of a tensor; None is all."""
+    tensor = tensor if rows is None else tensor.index_select(0, rows)
+    return tensor if columns is None else tensor.index_select(1, columns)
+
+
+class Part:
+    """The weights and biases between open units. A closed unit changes no output, and its weights get no gradient.
+
+    Args:
+        module: the network.
+        gates: of each hidden layer.
+        apart: give the part's weights a gradient of their own; the network gets them by `put_back`.
+    """
+
+    def __init__(self, module: nn.Module, gates: Sequence[Tensor], apart: bool = False):
+        self.opened, self.whole = [open_units(gate) for gate in gates], list(module.parameters())
+        around = pairwise([None, *self.opened, None])
+        self.places = [place for before, after in around for place in ((after, before), (after, None))]
+        self.values = self.of(self.whole)
+        if apart:
+            self.values = [value.detach().requires_grad_() for value in self.values]
+
+    def of(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The part of tensors of the shapes of weights and biases, from the first layer on."""
+        return [chosen(tensor, *place) for tensor, place in zip(tensors, self.places, strict=False)]
+
+    def put_back(self) -> None:
+        """Into the network; where all is open, the part is the network."""
+        for tensor, value, (rows, columns) in zip(self.whole, self.values, self.places, strict=True):
+            if rows is not None and columns is not None:
+                tensor[rows[:, None], columns] = value
+            elif rows is not None:
+                tensor.index_copy_(0, rows, value)
+            elif columns is not None:
+                tensor.index_copy_(1, columns, value)
 
 
 def compensation(e: Tensor, s: float | Tensor, s_max: float) -> Tensor:
