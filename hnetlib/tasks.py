@@ -80,6 +80,14 @@ class Task:
         return self.transform(self.augment(self.train.x[index])), self.train.y[index]
 
 
+def prepared(task: Task) -> Task:
+    """The task with its transform done once for all, unless training changes what is stored."""
+    if task.augment is not identity:
+        return task
+    train, test = (Split(task.transform(half.x), half.y) for half in (task.train, task.test))
+    return replace(task, train=train, test=test, transform=identity)
+
+
 def standardized(task: Task) -> Task:
     """The task with its inputs scaled to mean 0 and standard deviation 1, all pixels of its training half together.
 

@@ -1,5 +1,7 @@
 """Sequences of tasks: what the learner sees of the data."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -15,6 +17,7 @@ from hnetlib.tasks import (
     crop_and_flip,
     permuted,
     polynomials,
+    prepared,
     split,
     split_colours,
     standardized,
@@ -73,6 +76,14 @@ def test_a_permutation_is_the_same_for_training_and_test_and_for_the_same_seed()
     assert torch.equal(first.transform(first.train.x[:5]), again.transform(again.train.x[:5]))
     other = permuted(DIGITS, 2, seed=6)[1]
     assert not torch.equal(first.transform(first.train.x[:5]), other.transform(other.train.x[:5]))
+
+
+def test_a_prepared_task_gives_the_same_batches() -> None:
+    task = standardized(permuted(DIGITS, 2)[1])
+    ready, index = prepared(task), torch.arange(7)
+    assert torch.equal(ready.batch(index)[0], task.batch(index)[0])
+    torch.testing.assert_close(ready.transform(ready.test.x), task.transform(task.test.x))
+    assert prepared(changing := replace(task, augment=torch.neg)) is changing
 
 
 def test_permuted_tasks_share_their_images() -> None:

@@ -15,7 +15,7 @@ from hnetlib.errors import SizeError
 from hnetlib.learner import Training, adjustable, train
 from hnetlib.networks import MLP
 from hnetlib.target import of_head
-from hnetlib.tasks import Task
+from hnetlib.tasks import Task, prepared
 
 STEEPEST = 50.0  # cosh of more overflows
 TINY = 1e-12  # units that may still be taken when none is left
@@ -84,7 +84,7 @@ class HAT(FineTuning):
     def free(self) -> list[Tensor]:
         """For each weight and bias of a hidden layer, how far it may still learn: 1 - min(a_i^{<t}, a_j^{<t})."""
         used = self.used.split(self.units)
-        weights = [1 - used[0][:, None].expand_as(self.layers[0].weight)]  # inputs are used by all
+        weights = [1 - used[0][:, None]]  # inputs are used by all
         weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
         return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
 
@@ -104,6 +104,7 @@ class HAT(FineTuning):
 
     def fit(self, task: Task) -> None:
         """Train the network and the task's gates together."""
+        task = prepared(task)
         embedding, free = nn.Parameter(torch.randn_like(self.used)), self.free()
         weights = [*self.module.parameters(), embedding]
         rate = adjustable(self.training.learning_rate, weights)
@@ -171,7 +172,7 @@ def anneal(step: float | Tensor, steps: int, s_max: float) -> float | Tensor:
 
 
 def open_units(gate: Tensor) -> Tensor | None:
-    """Which units have gates that are not closed, if they are fewer than half; None is all.
+    """Which units have gates that are not closed, if they are fewer than four of five; None is all.
 
     With s_max = 400 most gates are closed most of the time: far from 1, σ(s e) is less than rounding takes from the
     others. A GPU takes all, as it would have to wait for the answer.
@@ -179,7 +180,7 @@ def open_units(gate: Tensor) -> Tensor | None:
     if gate.is_cuda:
         return None
     units = (gate.detach() > CLOSED).nonzero().squeeze(1)
-    return units if 2 * len(units) < len(gate) else None
+    return units if 5 * len(units) < 4 * len(gate) else None
 
 
 def chosen(tensor: Tensor, rows: Tensor | None, columns: Tensor | None = None) -> Tensor:
