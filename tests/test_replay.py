@@ -184,8 +184,10 @@ def test_a_gan_keeps_what_it_learned_to_draw_only_where_it_is_protected() -> Non
         torch.manual_seed(0)
         gallery = Gallery(gan(Training(400, 64, 0.001, beta1=0.5), beta), judge)
         found[beta] = metrics.learn_all(gallery, classes, recognized)
-        assert metrics.during(found[beta]) > 80, found
-    assert metrics.final(found[1.0]) > 80 and metrics.final(found[0.0]) < 60, found
+    assert metrics.during(found[1.0]) > 80 and metrics.final(found[1.0]) > 80, found
+    # Without protection the first digit, a 0, is learned and lost; whether the 1 is when the 2 is learned differs
+    # from seed to seed, and from one processor to the other.
+    assert found[0.0][0, 0] > 80 and found[0.0][-1, 0] < 20, found
 
 
 # -- rehearsal
