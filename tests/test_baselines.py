@@ -201,7 +201,7 @@ def test_hat_leaves_out_closed_units_without_a_difference(open_of_each: tuple[in
             assert found is not None and torch.equal(gate[found], gate[gate > 0])
     x, first, second = torch.rand(7, 64, dtype=torch.float64), *learner.layers[:2]
     plain = learner.layers[2](F.relu(second(F.relu(first(x)) * gates[0])) * gates[1])[:, 2:6]
-    outputs = learner.gated(x, gates, slice(2, 6))
+    outputs = learner.gated(x, Part(learner.module, gates), slice(2, 6))
     torch.testing.assert_close(outputs, plain)
     weights = list(learner.module.parameters())
     expected = torch.autograd.grad(plain.square().sum(), [*weights, *gates])
@@ -210,7 +210,7 @@ def test_hat_leaves_out_closed_units_without_a_difference(open_of_each: tuple[in
     for mine, theirs, gate in zip(got[-2:], expected[-2:], gates, strict=True):  # a closed gate stays closed: σ' is 0
         torch.testing.assert_close(mine * gate, theirs * gate)
     part = Part(learner.module, gates, apart=True)
-    learner.gated(x, gates, slice(2, 6), part=part).square().sum().backward()
+    learner.gated(x, part, slice(2, 6)).square().sum().backward()
     with torch.no_grad():
         wanted = [weight - slope for weight, slope in zip(weights, expected, strict=False)]
         torch._foreach_sub_(part.values, [value.grad for value in part.values if value.grad is not None])
@@ -310,7 +310,7 @@ def test_hat_trains_with_a_small_learning_rate_and_with_no_unit_left(tasks: list
 def test_hat_keeps_the_activation_of_its_network(tasks: list[Task]) -> None:
     learner = HAT(MLP([64, 60, 30], nn.Sigmoid), SGD)
     x = tasks[0].transform(tasks[0].test.x)
-    torch.testing.assert_close(learner.gated(x, [torch.ones(60)], None), learner.module(x))
+    torch.testing.assert_close(learner.gated(x, Part(learner.module, [torch.ones(60)]), None), learner.module(x))
 
 
 def test_a_loss_that_is_not_finite_is_seen_when_training_ends_early(tasks: list[Task]) -> None:

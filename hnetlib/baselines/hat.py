@@ -70,13 +70,10 @@ class HAT(FineTuning):
         """a = σ(s e), a vector for each hidden layer."""
         return torch.sigmoid(s * embedding).split(self.units)
 
-    def gated(
-        self, x: Tensor, gates: Sequence[Tensor], head: slice | None, training: bool = False, part: "Part | None" = None
-    ) -> Tensor:
+    def gated(self, x: Tensor, part: "Part", head: slice | None, training: bool = False) -> Tensor:
         """What a head says when hidden units are multiplied by their gates: only the open part of the network works."""
-        part = part or Part(self.module, gates)
         hidden, values = F.dropout(x.flatten(1), self.dropout[0], training), iter(part.values)
-        for gate, opened, weight, bias in zip(gates, part.opened, values, values, strict=False):
+        for gate, opened, weight, bias in zip(part.gates, part.opened, values, values, strict=False):
             hidden = self.activation(F.linear(hidden, weight, bias))
             hidden = F.dropout(hidden, self.dropout[1], training) * chosen(gate, opened)
         return of_head(F.linear(hidden, *part.values[-2:]), head)
@@ -88,18 +85,16 @@ class HAT(FineTuning):
         weights += [1 - torch.minimum(after[:, None], before[None]) for before, after in pairwise(used)]
         return [mask for weight, bias in zip(weights, used, strict=True) for mask in (weight, 1 - bias)]
 
-    def objective(
-        self, task: Task, x: Tensor, y: Tensor, gates: Sequence[Tensor], training: bool, part: "Part | None" = None
-    ) -> Tensor:
+    def objective(self, task: Task, x: Tensor, y: Tensor, part: "Part", training: bool) -> Tensor:
         """The task's loss through the gates, and the price of the units that they take from later tasks."""
         unused = 1 - self.used
-        crowding = (torch.cat(list(gates)) * unused).sum() / unused.sum().clamp(min=TINY)
-        return task.loss(self.gated(x, gates, task.head, training, part), y) + self.strength * crowding
+        crowding = (torch.cat(part.gates) * unused).sum() / unused.sum().clamp(min=TINY)
+        return task.loss(self.gated(x, part, task.head, training), y) + self.strength * crowding
 
-    def whole(self, task: Task, gates: Sequence[Tensor]) -> float:
+    def whole(self, task: Task, part: "Part") -> float:
         """The objective on the training half, without dropout."""
         batches = task.train.batches(2000)
-        found = [self.objective(task, task.transform(x), y, gates, training=False) * len(y) for x, y in batches]
+        found = [self.objective(task, task.transform(x), y, part, training=False) * len(y) for x, y in batches]
         return torch.stack(found).sum().item() / len(task.train)
 
     def fit(self, task: Task) -> None:
@@ -116,9 +111,8 @@ class HAT(FineTuning):
             """A step of gradient descent for free weights and for the gates."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
-            gates = self.gates(embedding, s)
-            part = Part(self.module, gates, apart=True)
-            loss = self.objective(task, x, y, gates, True, part)
+            part = Part(self.module, self.gates(embedding, s), apart=True)
+            loss = self.objective(task, x, y, part, training=True)
             loss.backward()
             with torch.no_grad():
                 torch._foreach_mul_([p.grad for p in part.values[:-2] if p.grad is not None], part.of(free))
@@ -136,7 +130,7 @@ class HAT(FineTuning):
         @torch.no_grad()
         def look() -> None:
             """After an epoch."""
-            schedule.epoch_done(self.whole(task, self.gates(embedding, self.s_max)))
+            schedule.epoch_done(self.whole(task, Part(self.module, self.gates(embedding, self.s_max))))
 
         kept = nn.ParameterList([embedding])
         trained: dict[str, Stateful] = {"module": self.module, "e": kept, "optimizer": optimizer, "schedule": schedule}
@@ -154,7 +148,7 @@ class HAT(FineTuning):
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs of the task's head, through the task's gates."""
-        return self.gated(x, self.gates(self.embeddings[task], self.s_max), self.heads[task])
+        return self.gated(x, Part(self.module, self.gates(self.embeddings[task], self.s_max)), self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head and gates."""
@@ -190,7 +184,9 @@ def chosen(tensor: Tensor, rows: Tensor | None, columns: Tensor | None = None) -
 
 
 class Part:
-    """The weights and biases between open units. A closed unit changes no output, and its weights get no gradient.
+    """What gates leave of a network: the weights and biases between open units.
+
+    A closed unit changes no output, and its weights get no gradient.
 
     Args:
         module: the network.
@@ -199,7 +195,8 @@ class Part:
     """
 
     def __init__(self, module: nn.Module, gates: Sequence[Tensor], apart: bool = False):
-        self.opened, self.whole = [open_units(gate) for gate in gates], list(module.parameters())
+        self.gates, self.whole = list(gates), list(module.parameters())
+        self.opened = [open_units(gate) for gate in gates]
         around = pairwise([None, *self.opened, None])
         self.places = [place for before, after in around for place in ((after, before), (after, None))]
         self.values = self.of(self.whole)
