@@ -66,9 +66,9 @@ class HAT(FineTuning):
         self.embeddings: list[Tensor] = []  # e of each task learned, all layers behind each other
         self.used = self.layers[0].weight.detach().new_zeros(sum(self.units))  # a^{<t}
 
-    def gates(self, embedding: Tensor, s: float | Tensor) -> tuple[Tensor, ...]:
-        """a = σ(s e), a vector for each hidden layer."""
-        return torch.sigmoid(s * embedding).split(self.units)
+    def part(self, embedding: Tensor, s: float | Tensor, apart: bool = False) -> "Part":
+        """What a task's gates a = σ(s e), a vector for each hidden layer, leave of the network."""
+        return Part(self.module, torch.sigmoid(s * embedding).split(self.units), apart)
 
     def gated(self, x: Tensor, part: "Part", head: slice | None, training: bool = False) -> Tensor:
         """What a head says when hidden units are multiplied by their gates: only the open part of the network works."""
@@ -111,7 +111,7 @@ class HAT(FineTuning):
             """A step of gradient descent for free weights and for the gates."""
             s = anneal(schedule.steps % epoch, epoch, self.s_max)
             optimizer.zero_grad()
-            part = Part(self.module, self.gates(embedding, s), apart=True)
+            part = self.part(embedding, s, apart=True)
             loss = self.objective(task, x, y, part, training=True)
             loss.backward()
             with torch.no_grad():
@@ -130,7 +130,7 @@ class HAT(FineTuning):
         @torch.no_grad()
         def look() -> None:
             """After an epoch."""
-            schedule.epoch_done(self.whole(task, Part(self.module, self.gates(embedding, self.s_max))))
+            schedule.epoch_done(self.whole(task, self.part(embedding, self.s_max)))
 
         kept = nn.ParameterList([embedding])
         trained: dict[str, Stateful] = {"module": self.module, "e": kept, "optimizer": optimizer, "schedule": schedule}
@@ -148,7 +148,7 @@ class HAT(FineTuning):
 
     def answer(self, x: Tensor, task: int) -> Tensor:
         """Outputs of the task's head, through the task's gates."""
-        return self.gated(x, Part(self.module, self.gates(self.embeddings[task], self.s_max)), self.heads[task])
+        return self.gated(x, self.part(self.embeddings[task], self.s_max), self.heads[task])
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and each task's head and gates."""
